@@ -1,0 +1,1 @@
+//! The `simulated` carrier: a link to the simulated network.

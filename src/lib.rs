@@ -1,0 +1,8 @@
+//! AgentPhone: a phone carrier for AI agents, in one program.
+
+#![forbid(unsafe_code)]
+
+pub mod carriers;
+pub mod channel;
+pub mod clock;
+pub mod id;
