@@ -25,6 +25,16 @@ macro_rules! words {
             }
         }
 
+        impl $crate::id::TextForm for $name {
+            fn from_text_form(text: String) -> Option<Self> {
+                Self::parse(&text)
+            }
+
+            fn text_form(&self) -> &str {
+                self.as_str()
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())

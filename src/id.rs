@@ -13,6 +13,13 @@ use crate::clock::Clock;
 const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/// What has one spelling as text, in rows and on the wire: ids, numbers, the words of closed sets.
+pub trait TextForm: Sized {
+    /// `None` if `text` is not one of these.
+    fn from_text_form(text: String) -> Option<Self>;
+    fn text_form(&self) -> &str;
+}
+
 /// Declares one newtype per kind of id, each with its prefix.
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
@@ -36,6 +43,16 @@ macro_rules! ids {
             }
 
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TextForm for $name {
+            fn from_text_form(text: String) -> Option<Self> {
+                Some(Self(text))
+            }
+
+            fn text_form(&self) -> &str {
                 &self.0
             }
         }

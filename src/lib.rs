@@ -6,3 +6,6 @@ pub mod carriers;
 pub mod channel;
 pub mod clock;
 pub mod id;
+pub mod db;
+pub mod error;
+pub mod queue;

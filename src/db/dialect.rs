@@ -1,0 +1,57 @@
+//! Every difference between the two databases that a statement can see, by name. If this page grows past a
+//! handful, stop and think.
+
+use super::presence::lock_number;
+use super::tx::{Backend, Tx};
+use crate::error::Result;
+use crate::id::Incarnation;
+
+impl Tx<'_> {
+    /// Ends a subselect of rows that several processes compete for.
+    pub const fn skip_locked(&self) -> &'static str {
+        match self.backend {
+            Backend::Sqlite(_) => "",
+            Backend::Postgres(_) => " FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// Makes a CTE run once and before what uses it.
+    pub const fn materialized(&self) -> &'static str {
+        match self.backend {
+            Backend::Sqlite(_) => "",
+            Backend::Postgres(_) => " MATERIALIZED",
+        }
+    }
+
+    /// Whether other processes may be at work on the same database.
+    pub const fn is_shared(&self) -> bool {
+        match self.backend {
+            Backend::Sqlite(_) => false,
+            Backend::Postgres(_) => true,
+        }
+    }
+
+    /// An expression for the database's own clock in unix milliseconds, by which processes agree on leases. With
+    /// one process the caller's clock, `?1`, is as good.
+    pub const fn lease_clock(&self) -> &'static str {
+        match self.backend {
+            Backend::Sqlite(_) => "CAST(?1 AS BIGINT)",
+            Backend::Postgres(_) => "(CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + 0 * CAST(?1 AS BIGINT))",
+        }
+    }
+}
+
+impl Tx<'_> {
+    /// Whether the process of `incarnation` is gone. On SQLite every other incarnation is: the data folder is
+    /// locked by this one. On PostgreSQL it is gone when its advisory lock is free.
+    pub fn is_dead(&mut self, incarnation: &Incarnation) -> Result<bool> {
+        match self.backend {
+            Backend::Sqlite(_) => Ok(true),
+            Backend::Postgres(_) => self.one(
+                "SELECT CASE WHEN pg_try_advisory_xact_lock(?1) THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END",
+                &[&lock_number(incarnation)],
+                |row| row.get(0),
+            ),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Where units of work wait for the database's threads. Bounded for requests, so that too many are refused at
+//! once instead of piling up; with reserved room for what already happened outside and must be stored.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex};
+
+use super::unit::Unit;
+
+/// A queue for several producers and several threads that work it off.
+pub struct Intake {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+    room: usize,
+}
+
+#[derive(Default)]
+struct Waiting {
+    reserved: VecDeque<Box<dyn Unit>>,
+    requests: VecDeque<Box<dyn Unit>>,
+    closed: bool,
+}
+
+impl Intake {
+    pub fn new(room: usize) -> Self {
+        Self { waiting: Mutex::default(), arrived: Condvar::new(), room }
+    }
+
+    /// Queues a request's unit; gives it back if there is no room.
+    pub fn push(&self, unit: Box<dyn Unit>) -> Result<(), Box<dyn Unit>> {
+        let mut waiting = self.lock();
+        if waiting.closed || waiting.requests.len() >= self.room {
+            return Err(unit);
+        }
+        waiting.requests.push_back(unit);
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Queues a unit that records what happened; there is always room. Gives it back only after [`Intake::close`].
+    pub fn push_reserved(&self, unit: Box<dyn Unit>) -> Result<(), Box<dyn Unit>> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(unit);
+        }
+        waiting.reserved.push_back(unit);
+        drop(waiting);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Waits for a unit. `None` once closed and empty.
+    pub fn pop(&self) -> Option<Box<dyn Unit>> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(unit) = waiting.next() {
+                return Some(unit);
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = self.arrived.wait(waiting).expect("no one panics while holding the queue");
+        }
+    }
+
+    /// A unit, if one waits.
+    pub fn try_pop(&self) -> Option<Box<dyn Unit>> {
+        self.lock().next()
+    }
+
+    /// Lets the threads finish what waits and end.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_all();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().expect("no one panics while holding the queue")
+    }
+}
+
+impl Waiting {
+    fn next(&mut self) -> Option<Box<dyn Unit>> {
+        self.reserved.pop_front().or_else(|| self.requests.pop_front())
+    }
+}

@@ -1,0 +1,55 @@
+//! The schema's history: one folder of numbered files, compiled in, applied in the same order to SQLite and
+//! PostgreSQL, each in one transaction, with a checksum so that an applied file is never edited unnoticed.
+
+use anyhow::{Context, ensure};
+
+/// Every migration, oldest first.
+const MIGRATIONS: &[(&str, &str)] = &[("V0001__core", include_str!("../../migrations/V0001__core.sql"))];
+
+const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (name TEXT PRIMARY KEY, checksum TEXT NOT NULL)";
+
+/// Brings a SQLite file up to date.
+pub fn sqlite(connection: &mut rusqlite::Connection) -> anyhow::Result<()> {
+    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    tx.execute_batch(HISTORY)?;
+    for (name, text) in MIGRATIONS {
+        let known: Option<String> = {
+            let mut statement = tx.prepare("SELECT checksum FROM schema_history WHERE name = ?1")?;
+            let mut rows = statement.query([name])?;
+            rows.next()?.map(|row| row.get(0)).transpose()?
+        };
+        if is_new(name, text, known.as_deref())? {
+            tx.execute_batch(text).with_context(|| format!("applying {name}"))?;
+            tx.execute("INSERT INTO schema_history VALUES (?1, ?2)", [*name, &checksum(text)])?;
+        }
+    }
+    tx.commit()?;
+    Ok(())
+}
+
+/// Brings a PostgreSQL database up to date; processes that start together take turns.
+pub fn postgres(client: &mut postgres::Client) -> anyhow::Result<()> {
+    let mut tx = client.transaction()?;
+    tx.execute("SELECT pg_advisory_xact_lock(4706920917)", &[])?;
+    tx.batch_execute(HISTORY)?;
+    for (name, text) in MIGRATIONS {
+        let known = tx.query_opt("SELECT checksum FROM schema_history WHERE name = $1", &[name])?;
+        let known: Option<String> = known.map(|row| row.get(0));
+        if is_new(name, text, known.as_deref())? {
+            tx.batch_execute(text).with_context(|| format!("applying {name}"))?;
+            tx.execute("INSERT INTO schema_history VALUES ($1, $2)", &[name, &checksum(text)])?;
+        }
+    }
+    tx.commit()?;
+    Ok(())
+}
+
+fn is_new(name: &str, text: &str, known: Option<&str>) -> anyhow::Result<bool> {
+    let Some(known) = known else { return Ok(true) };
+    ensure!(known == checksum(text), "migration {name} was applied with another text; add a new file instead");
+    Ok(false)
+}
+
+fn checksum(text: &str) -> String {
+    format!("{:08x}", crc32fast::hash(text.as_bytes()))
+}

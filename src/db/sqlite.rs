@@ -1,0 +1,280 @@
+//! The embedded database. One writer thread owns the only writing connection: it takes the units that wait,
+//! runs each in a savepoint of one transaction, commits once, which is one flush, and only then answers them
+//! all (group commit). A few read-only connections serve reads, each on a thread of its own. A third kind of
+//! thread moves the write-ahead log into the database in the background.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::bus::{Bus, Said};
+use super::intake::Intake;
+use super::tx::{Backend, Tx};
+use super::unit::Unit;
+use super::value::{Row, ToValue, Value};
+use crate::error::{Error, Result, Storage};
+
+/// So many units share one flush at most: more would make the first of them wait too long.
+const UNITS_PER_COMMIT: usize = 256;
+/// The log is moved into the database in the background from this size on…
+const QUIET_CHECKPOINT_BYTES: u64 = 8 << 20;
+/// …and by the writer itself, between two batches, from this size on, so that it starts over.
+const FORCED_CHECKPOINT_BYTES: u64 = 64 << 20;
+const STATEMENTS_KEPT: usize = 256;
+
+/// Starts the threads that work `writes` and `reads` off.
+pub fn start(path: &Path, readers: usize, bus: &Arc<Bus>, writes: &Arc<Intake>, reads: &Arc<Intake>) -> anyhow::Result<()> {
+    let connection = open(path, false)?;
+    let (intake, log, bus) = (Arc::clone(writes), log_path(path), Arc::clone(bus));
+    spawn("db-writer", move || Writer { connection, log, bus, commits: 0 }.work(&intake))?;
+    for _ in 0..readers {
+        let (connection, intake) = (open(path, true)?, Arc::clone(reads));
+        spawn("db-reader", move || {
+            while let Some(unit) = intake.pop() {
+                read(&connection, unit);
+            }
+        })?;
+    }
+    let (connection, log, alive) = (open(path, false)?, log_path(path), Arc::downgrade(writes));
+    spawn("db-checkpoint", move || {
+        while alive.strong_count() > 0 {
+            thread::sleep(Duration::from_millis(200));
+            if size(&log) > QUIET_CHECKPOINT_BYTES {
+                checkpoint(&connection);
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// A connection with the settings that durability asks for; used by migrations too.
+#[expect(clippy::disallowed_methods, reason = "db/ is where connections are opened")]
+pub fn open(path: &Path, read_only: bool) -> anyhow::Result<Connection> {
+    let flags = if read_only {
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX
+    };
+    let connection = Connection::open_with_flags(path, flags)
+        .with_context(|| format!("opening the database {}", path.display()))?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    if !read_only {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", -16_000)?;
+    Ok(connection)
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(work)?;
+    Ok(())
+}
+
+fn log_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+fn size(path: &Path) -> u64 {
+    path.metadata().map_or(0, |metadata| metadata.len())
+}
+
+fn checkpoint(connection: &Connection) {
+    // PASSIVE never blocks anyone. Busy or failing, it is tried again soon, and the log is safe meanwhile.
+    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+        tracing::debug!(%error, "the log could not be moved into the database yet");
+    }
+}
+
+struct Writer {
+    connection: Connection,
+    log: PathBuf,
+    bus: Arc<Bus>,
+    commits: u64,
+}
+
+/// A unit that has run in the open transaction, and what is to happen once that is committed.
+struct Done {
+    unit: Box<dyn Unit>,
+    outcome: Result<()>,
+    said: Vec<Said>,
+}
+
+impl Writer {
+    fn work(mut self, intake: &Intake) {
+        while let Some(first) = intake.pop() {
+            self.batch(first, intake);
+            self.commits += 1;
+            if self.commits.is_multiple_of(64) && size(&self.log) > FORCED_CHECKPOINT_BYTES {
+                checkpoint(&self.connection);
+            }
+        }
+    }
+
+    /// Runs `first` and what else waits in one transaction, or in several if one of them breaks it.
+    fn batch(&self, first: Box<dyn Unit>, intake: &Intake) {
+        let mut waiting = VecDeque::from([first]);
+        let mut most = UNITS_PER_COMMIT;
+        while !waiting.is_empty() {
+            if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+                let error = storage(&error);
+                waiting.drain(..).for_each(|unit| unit.answer(Err(again(&error))));
+                return;
+            }
+            let mut done: Vec<Done> = Vec::new();
+            let mut gone = false;
+            while done.len() < most {
+                let next = waiting.pop_front().or_else(|| (most > 1).then(|| intake.try_pop()).flatten());
+                let Some(unit) = next else { break };
+                let ran = self.run(unit);
+                gone = self.connection.is_autocommit();
+                if gone {
+                    // The whole transaction fell with this unit: its neighbours run again in a new one.
+                    ran.unit.answer(ran.outcome);
+                    break;
+                }
+                done.push(ran);
+            }
+            if gone || !self.commit(&mut done) {
+                // One by one from here on, so that one unit's trouble is nobody else's.
+                most = 1;
+                done.into_iter().rev().for_each(|ran| waiting.push_front(ran.unit));
+            }
+        }
+    }
+
+    fn run(&self, mut unit: Box<dyn Unit>) -> Done {
+        let mut tx = Tx::new(Backend::Sqlite(&self.connection));
+        let outcome = execute(&self.connection, "SAVEPOINT unit", &[]).and_then(|_| unit.run(&mut tx));
+        let said = std::mem::take(&mut tx.said);
+        let end = if outcome.is_ok() { "RELEASE unit" } else { "ROLLBACK TO unit" };
+        let ended = execute(&self.connection, end, &[]);
+        if outcome.is_err() {
+            let _ = execute(&self.connection, "RELEASE unit", &[]);
+            return Done { unit, outcome, said: Vec::new() };
+        }
+        Done { unit, outcome: ended.map(|_| ()), said }
+    }
+
+    /// Commits and answers; `false` if the batch has to be run again, unit by unit.
+    fn commit(&self, done: &mut Vec<Done>) -> bool {
+        match self.connection.execute_batch("COMMIT") {
+            Ok(()) => {
+                for ran in done.drain(..) {
+                    self.bus.say(ran.said);
+                    ran.unit.answer(ran.outcome);
+                }
+                true
+            }
+            Err(error) => {
+                if !self.connection.is_autocommit() {
+                    let _ = self.connection.execute_batch("ROLLBACK");
+                }
+                let error = storage(&error);
+                if done.len() > 1 {
+                    return false;
+                }
+                done.drain(..).for_each(|ran| ran.unit.answer(Err(again(&error))));
+                true
+            }
+        }
+    }
+}
+
+fn read(connection: &Connection, mut unit: Box<dyn Unit>) {
+    let outcome = execute(connection, "BEGIN", &[]).and_then(|_| {
+        let outcome = unit.run(&mut Tx::new(Backend::Sqlite(connection)));
+        execute(connection, "COMMIT", &[])?;
+        outcome
+    });
+    if !connection.is_autocommit() {
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    unit.answer(outcome);
+}
+
+pub fn execute(connection: &Connection, sql: &str, parameters: &[&dyn ToValue]) -> Result<u64> {
+    let run = || {
+        let mut statement = connection.prepare_cached(sql)?;
+        bind(&mut statement, parameters)?;
+        statement.raw_execute()
+    };
+    run().map(|changed| changed as u64).map_err(|error| explain(error, sql))
+}
+
+pub fn query<T>(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[&dyn ToValue],
+    map: impl Fn(Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let explained = |error| explain(error, sql);
+    let mut statement = connection.prepare_cached(sql).map_err(explained)?;
+    bind(&mut statement, parameters).map_err(explained)?;
+    let mut rows = statement.raw_query();
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().map_err(explained)? {
+        out.push(map(Row::Sqlite(row))?);
+    }
+    Ok(out)
+}
+
+fn bind(statement: &mut rusqlite::CachedStatement<'_>, parameters: &[&dyn ToValue]) -> rusqlite::Result<()> {
+    for (index, parameter) in parameters.iter().enumerate() {
+        match parameter.value() {
+            Value::Null => statement.raw_bind_parameter(index + 1, rusqlite::types::Null)?,
+            Value::Int(number) => statement.raw_bind_parameter(index + 1, number)?,
+            Value::Text(text) => statement.raw_bind_parameter(index + 1, text)?,
+        }
+    }
+    Ok(())
+}
+
+fn explain(error: rusqlite::Error, sql: &str) -> Error {
+    match storage(&error) {
+        known @ Error::Storage(_) => known,
+        _ => anyhow::Error::new(error).context(format!("running {sql}")).into(),
+    }
+}
+
+/// Tells the database's own trouble, which passes, from a fault of the statement, which does not.
+fn storage(error: &rusqlite::Error) -> Error {
+    let trouble = match error.sqlite_error_code() {
+        Some(
+            ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::OutOfMemory
+            | ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::ReadOnly
+            | ErrorCode::CannotOpen,
+        ) => Some(error.to_string()),
+        _ => None,
+    };
+    match trouble {
+        Some(text) => {
+            tracing::warn!(error = text, "the database refuses work");
+            Error::Storage(Storage::Unavailable(text))
+        }
+        None => Error::Internal(anyhow::anyhow!("{error}")),
+    }
+}
+
+/// The same error once more, for the next unit of a batch.
+fn again(error: &Error) -> Error {
+    match error {
+        Error::Storage(storage) => Error::Storage(storage.clone()),
+        other => Error::Internal(anyhow::anyhow!("{other}")),
+    }
+}

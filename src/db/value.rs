@@ -1,0 +1,138 @@
+//! Values on their way into and out of the database. Only two types cross: text and 64-bit integers (see the
+//! portable dialect in `migrations/README.md`); everything else is one of these in another coat.
+
+use anyhow::{Context, anyhow};
+
+use crate::clock::Time;
+use crate::error::Result;
+use crate::id::TextForm;
+
+/// One parameter of a statement.
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    Null,
+    Int(i64),
+    Text(&'a str),
+}
+
+/// What can be a parameter.
+pub trait ToValue {
+    fn value(&self) -> Value<'_>;
+}
+
+impl ToValue for i64 {
+    fn value(&self) -> Value<'_> {
+        Value::Int(*self)
+    }
+}
+
+impl ToValue for bool {
+    fn value(&self) -> Value<'_> {
+        Value::Int(i64::from(*self))
+    }
+}
+
+impl ToValue for Time {
+    fn value(&self) -> Value<'_> {
+        Value::Int(self.millis())
+    }
+}
+
+impl ToValue for &str {
+    fn value(&self) -> Value<'_> {
+        Value::Text(self)
+    }
+}
+
+impl ToValue for String {
+    fn value(&self) -> Value<'_> {
+        Value::Text(self)
+    }
+}
+
+impl<T: TextForm> ToValue for T {
+    fn value(&self) -> Value<'_> {
+        Value::Text(self.text_form())
+    }
+}
+
+impl<T: ToValue> ToValue for Option<T> {
+    fn value(&self) -> Value<'_> {
+        self.as_ref().map_or(Value::Null, ToValue::value)
+    }
+}
+
+/// One row of an answer; columns are counted from 0 and read with [`Row::get`].
+#[derive(Clone, Copy)]
+pub enum Row<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a postgres::Row),
+}
+
+/// What a column can be read as.
+pub trait Column: Sized {
+    /// `None` when the column is null.
+    fn read(row: Row<'_>, index: usize) -> Result<Option<Self>>;
+
+    /// What a null column is read as by [`Row::get`]: an error, except for `Option`.
+    fn when_null(index: usize) -> Result<Self> {
+        Err(anyhow!("column {index} is null").into())
+    }
+}
+
+impl Row<'_> {
+    pub fn get<T: Column>(self, index: usize) -> Result<T> {
+        T::read(self, index)?.map_or_else(|| T::when_null(index), Ok)
+    }
+}
+
+impl Column for i64 {
+    fn read(row: Row<'_>, index: usize) -> Result<Option<Self>> {
+        let column = match row {
+            Row::Sqlite(row) => row.get(index).context("reading an integer column")?,
+            Row::Postgres(row) => row.try_get(index).context("reading an integer column")?,
+        };
+        Ok(column)
+    }
+}
+
+impl Column for String {
+    fn read(row: Row<'_>, index: usize) -> Result<Option<Self>> {
+        let column = match row {
+            Row::Sqlite(row) => row.get(index).context("reading a text column")?,
+            Row::Postgres(row) => row.try_get(index).context("reading a text column")?,
+        };
+        Ok(column)
+    }
+}
+
+impl Column for bool {
+    fn read(row: Row<'_>, index: usize) -> Result<Option<Self>> {
+        Ok(i64::read(row, index)?.map(|flag| flag != 0))
+    }
+}
+
+impl Column for Time {
+    fn read(row: Row<'_>, index: usize) -> Result<Option<Self>> {
+        Ok(i64::read(row, index)?.map(Self::from_millis))
+    }
+}
+
+impl<T: TextForm> Column for T {
+    fn read(row: Row<'_>, index: usize) -> Result<Option<Self>> {
+        let Some(text) = String::read(row, index)? else { return Ok(None) };
+        let shown = text.clone();
+        let form = T::from_text_form(text).with_context(|| format!("column {index} holds {shown:?}"))?;
+        Ok(Some(form))
+    }
+}
+
+impl<T: Column> Column for Option<T> {
+    fn read(row: Row<'_>, index: usize) -> Result<Option<Self>> {
+        Ok(T::read(row, index)?.map(Some))
+    }
+
+    fn when_null(_: usize) -> Result<Self> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,118 @@
+//! The durable queue: jobs enqueued in the caller's transaction, claimed by lease, ordered per key, in lanes
+//! with their own concurrency. It knows what a job *is* ([`Task`]), never what it does (`jobs/`), and keeps no
+//! history: that is in the nouns.
+
+use std::time::Duration;
+
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{Ids, Incarnation, JobId};
+
+pub mod backoff;
+pub mod store;
+mod task;
+mod wake;
+mod worker;
+
+pub use task::{Class, Lane, Task, hook_lane, media_lane, send_lane, upkeep_lane};
+pub use wake::Wakes;
+pub use worker::{Limits, Work, Worker};
+
+/// A job to enqueue.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    pub lane: Lane,
+    pub task: Task,
+    /// At most one job of this key waits; a second is not enqueued.
+    pub unique_key: Option<String>,
+    /// Jobs of one key run one after the other, in the order of `seq`.
+    pub order: Option<Order>,
+    pub run_at: Time,
+    /// The incarnation where a request waits for the outcome.
+    pub origin: Option<Incarnation>,
+}
+
+/// A place in the order of one key, usually a conversation's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Order {
+    pub key: String,
+    pub seq: i64,
+}
+
+/// A claimed job.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub id: JobId,
+    pub lane: Lane,
+    pub task: Task,
+    pub order_key: Option<String>,
+    /// 1 at the first claim.
+    pub attempt: i64,
+    pub origin: Option<Incarnation>,
+    pub lease: Incarnation,
+    pub created_at: Time,
+}
+
+/// How long a claimed job may take before another process may think it lost; longer jobs say so by themselves.
+pub const LEASE: Duration = Duration::from_secs(180);
+
+/// Enqueues `draft` for whoever works its lane.
+pub fn enqueue(tx: &mut Tx<'_>, ids: &Ids, now: Time, draft: &Draft) -> Result<()> {
+    store::insert(tx, &JobId::new(ids), now, draft, None)?;
+    wake::lane(tx, &draft.lane, draft.run_at);
+    Ok(())
+}
+
+/// Enqueues `draft` already claimed by this process, which begins at once after the commit.
+pub fn enqueue_claimed(tx: &mut Tx<'_>, ids: &Ids, now: Time, draft: &Draft, lease: &Incarnation) -> Result<Job> {
+    let id = JobId::new(ids);
+    store::insert(tx, &id, now, draft, Some(lease))?;
+    Ok(Job {
+        id,
+        lane: draft.lane.clone(),
+        task: draft.task.clone(),
+        order_key: draft.order.as_ref().map(|order| order.key.clone()),
+        attempt: 1,
+        origin: draft.origin.clone(),
+        lease: lease.clone(),
+        created_at: now,
+    })
+}
+
+/// Whether any job of `order_key` is left: a new one would have to wait for it.
+pub fn is_waiting(tx: &mut Tx<'_>, order_key: &str) -> Result<bool> {
+    tx.exists("SELECT 1 FROM jobs WHERE order_key = ?1 LIMIT 1", &[&order_key])
+}
+
+/// The job is done: deletes it and wakes the next of its order.
+pub fn finish(tx: &mut Tx<'_>, job: &Job) -> Result<()> {
+    tx.execute("DELETE FROM jobs WHERE id = ?1", &[&job.id])?;
+    wake_next(tx, job)
+}
+
+/// The job shall run again at `run_at`; it keeps its place in the order unless `give_up_place`. Nothing happens
+/// if its lease was lost meanwhile.
+pub fn retry(tx: &mut Tx<'_>, job: &Job, run_at: Time, reason: &str, give_up_place: bool) -> Result<()> {
+    tx.execute(
+        "UPDATE jobs SET run_at = ?3, lease = NULL, last_error = ?4,
+                         order_key = CASE WHEN ?5 = 1 THEN NULL ELSE order_key END
+         WHERE id = ?1 AND lease = ?2",
+        &[&job.id, &job.lease, &run_at, &reason, &i64::from(give_up_place)],
+    )?;
+    wake::lane(tx, &job.lane, run_at);
+    if give_up_place { wake_next(tx, job) } else { Ok(()) }
+}
+
+fn wake_next(tx: &mut Tx<'_>, job: &Job) -> Result<()> {
+    let Some(key) = &job.order_key else { return Ok(()) };
+    let next = tx.optional(
+        "SELECT run_at FROM jobs WHERE order_key = ?1 ORDER BY seq LIMIT 1",
+        &[key],
+        |row| row.get::<Time>(0),
+    )?;
+    if let Some(run_at) = next {
+        wake::lane(tx, &job.lane, run_at);
+    }
+    Ok(())
+}

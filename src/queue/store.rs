@@ -1,0 +1,139 @@
+//! The queue's statements: insert, claim, and giving back what a dead process held.
+
+use anyhow::Context;
+
+use super::task::{Class, Lane};
+use super::{Draft, Job, LEASE, wake};
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{Incarnation, JobId};
+
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    id: &JobId,
+    now: Time,
+    draft: &Draft,
+    lease: Option<&Incarnation>,
+) -> Result<()> {
+    let task = serde_json::to_string(&draft.task).context("a task is plain data")?;
+    let (run_at, attempt) = if lease.is_some() { (now + LEASE, 1) } else { (draft.run_at, 0) };
+    let (key, seq) = draft.order.as_ref().map_or((None, 0), |order| (Some(&order.key), order.seq));
+    tx.execute(
+        "INSERT INTO jobs (id, class, lane, task, unique_key, order_key, seq, run_at, attempt, lease, origin, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING",
+        &[
+            id,
+            &draft.lane.class,
+            &draft.lane.name,
+            &task,
+            &draft.unique_key,
+            &key.cloned(),
+            &seq,
+            &run_at,
+            &attempt,
+            &lease.cloned(),
+            &draft.origin,
+            &now,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Leases up to `most` due jobs of `lane`, oldest first, none of which has an older one of its order left.
+pub fn claim(tx: &mut Tx<'_>, lane: &Lane, lease: &Incarnation, now: Time, most: usize) -> Result<Vec<Job>> {
+    let (skip_locked, materialized) = (tx.skip_locked(), tx.materialized());
+    let sql = format!(
+        "WITH due AS{materialized} (
+             SELECT j.id AS id FROM jobs j
+             WHERE j.class = ?1 AND j.lane = ?2 AND j.run_at <= ?3
+               AND (j.order_key IS NULL OR NOT EXISTS (
+                    SELECT 1 FROM jobs o WHERE o.order_key = j.order_key AND o.seq < j.seq))
+             ORDER BY j.run_at, j.id LIMIT ?4{skip_locked})
+         UPDATE jobs SET lease = ?5, attempt = attempt + 1, run_at = ?6
+         WHERE id IN (SELECT id FROM due)
+         RETURNING id, task, order_key, attempt, origin, created_at, seq"
+    );
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut jobs = tx.query(
+        &sql,
+        &[&lane.class, &lane.name, &now, &most, lease, &(now + LEASE)],
+        |row| {
+            let task: String = row.get(1)?;
+            let job = Job {
+                id: row.get(0)?,
+                lane: lane.clone(),
+                task: serde_json::from_str(&task).context("reading a job's task")?,
+                order_key: row.get(2)?,
+                attempt: row.get(3)?,
+                origin: row.get(4)?,
+                lease: lease.clone(),
+                created_at: row.get(5)?,
+            };
+            Ok((row.get::<i64>(6)?, job))
+        },
+    )?;
+    jobs.sort_by(|(seq, job), (other_seq, other)| (seq, &job.id).cmp(&(other_seq, &other.id)));
+    Ok(jobs.into_iter().map(|(_, job)| job).collect())
+}
+
+/// The lanes of `class` that have due work: one index probe a lane, however many jobs there are.
+pub fn due_lanes(tx: &mut Tx<'_>, class: Class, now: Time) -> Result<Vec<String>> {
+    tx.query(
+        "WITH RECURSIVE lanes_of (lane) AS (
+             SELECT MIN(lane) FROM jobs WHERE class = ?1
+             UNION ALL
+             SELECT (SELECT MIN(j.lane) FROM jobs j WHERE j.class = ?1 AND j.lane > lanes_of.lane)
+             FROM lanes_of WHERE lanes_of.lane IS NOT NULL)
+         SELECT lane FROM lanes_of
+         WHERE lane IS NOT NULL
+           AND EXISTS (SELECT 1 FROM jobs d WHERE d.class = ?1 AND d.lane = lanes_of.lane AND d.run_at <= ?2)",
+        &[&class, &now],
+        |row| row.get(0),
+    )
+}
+
+/// Takes or renews this process's hold of a number's sending lane; `false` while another live process has it.
+pub fn hold_lane(tx: &mut Tx<'_>, lane: &str, holder: &Incarnation, now: Time) -> Result<bool> {
+    if !tx.is_shared() {
+        return Ok(true);
+    }
+    let clock = tx.lease_clock();
+    let sql = format!(
+        "INSERT INTO lanes (lane, holder, until) VALUES (?2, ?3, {clock} + ?4)
+         ON CONFLICT (lane) DO UPDATE SET holder = EXCLUDED.holder, until = EXCLUDED.until
+         WHERE lanes.holder = EXCLUDED.holder OR lanes.until < {clock}
+         RETURNING lane"
+    );
+    tx.exists(&sql, &[&now, &lane, holder, &LANE_HOLD_MILLIS])
+}
+
+/// A number's lane is held for so long at a time.
+pub const LANE_HOLD_MILLIS: i64 = 20_000;
+
+/// Gives back what dead incarnations held: their jobs fall due at `run_at`, their lanes are free. Answers how
+/// many incarnations were dead.
+pub fn bury_the_dead(tx: &mut Tx<'_>, me: &Incarnation, run_at: Time) -> Result<usize> {
+    let others: Vec<Incarnation> = if tx.is_shared() {
+        tx.query("SELECT id FROM incarnations WHERE id <> ?1", &[me], |row| row.get(0))?
+    } else {
+        tx.query("SELECT DISTINCT lease FROM jobs WHERE lease IS NOT NULL AND lease <> ?1", &[me], |row| row.get(0))?
+    };
+    let mut buried = 0;
+    for dead in others {
+        if !tx.is_dead(&dead)? {
+            continue;
+        }
+        buried += 1;
+        let jobs = tx.query(
+            "UPDATE jobs SET lease = NULL, run_at = ?2 WHERE lease = ?1 RETURNING class, lane",
+            &[&dead, &run_at],
+            |row| Ok(Lane { class: row.get(0)?, name: row.get(1)? }),
+        )?;
+        tx.execute("DELETE FROM lanes WHERE holder = ?1", &[&dead])?;
+        tx.execute("DELETE FROM incarnations WHERE id = ?1", &[&dead])?;
+        jobs.iter().for_each(|lane| wake::lane(tx, lane, run_at));
+    }
+    Ok(buried)
+}

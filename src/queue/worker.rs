@@ -1,0 +1,274 @@
+//! The loop that works one class of lanes: find lanes with due jobs, claim and prepare a batch in one unit, hand
+//! each job to a task of its own, look again when one ends. Lanes do not share room: a stuck lane holds only its
+//! own.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::store;
+use super::task::{Class, Lane};
+use super::{Job, Wakes};
+use crate::clock::{Clock, Time};
+use crate::db::{Db, Tx};
+use crate::error::Result;
+use crate::id::Incarnation;
+
+/// What a class of jobs does. A job is prepared inside the claiming unit, then performed outside of any.
+#[async_trait]
+pub trait Work: Send + Sync + 'static {
+    type Ready: Send + 'static;
+
+    /// Writes what must be durable before anything happens outside, and gathers what is needed for it. `None`
+    /// when there is nothing left to do; the job is then already finished.
+    fn prepare(&self, tx: &mut Tx<'_>, job: &Job) -> Result<Option<Self::Ready>>;
+
+    /// Does it, and records the outcome together with the job's end.
+    async fn perform(&self, job: Job, ready: Self::Ready);
+}
+
+/// How much may be under way at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub per_lane: usize,
+    pub in_all: usize,
+    /// Lanes are worked by one process at a time (numbers); others by any.
+    pub exclusive: bool,
+}
+
+/// Lanes looked at in one claiming unit, and jobs claimed in it: a unit is short.
+const LANES_PER_UNIT: usize = 32;
+const JOBS_PER_UNIT: usize = 256;
+const POLL: Duration = Duration::from_secs(1);
+
+pub struct Worker<W: Work> {
+    pub db: Db,
+    pub clock: Clock,
+    pub class: Class,
+    pub limits: Limits,
+    pub work: Arc<W>,
+    pub wakes: Wakes,
+    pub tasks: TaskTracker,
+    pub stop: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    running: HashMap<String, usize>,
+    in_all: usize,
+    /// Lanes that may have due jobs, each once, in the order in which they are looked at.
+    hot: VecDeque<String>,
+    is_hot: HashSet<String>,
+    /// When lanes will have due jobs.
+    later: BTreeMap<(Time, String), ()>,
+    held_until: HashMap<String, Time>,
+    polled_at: Time,
+}
+
+/// What one claiming unit found in one lane.
+struct Found<R> {
+    lane: String,
+    jobs: Vec<(Job, R)>,
+    /// Fewer were found than asked for: nothing else is due now.
+    drained: bool,
+    held: bool,
+}
+
+impl<W: Work> Worker<W> {
+    /// Works until told to stop; jobs under way are left to the tracker to wait for.
+    pub async fn run(self) {
+        let (ended, mut endings) = mpsc::unbounded_channel();
+        let mut state = State::default();
+        loop {
+            while let Ok(lane) = endings.try_recv() {
+                state.ended(lane);
+            }
+            self.note_wakes(&mut state);
+            let claimed = self.claim(&mut state, &ended).await;
+            if claimed && state.has_room(&self.limits) {
+                continue;
+            }
+            let wake_at = state.later.keys().next().map_or(state.polled_at + POLL, |(due, _)| *due);
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = self.wakes.notified() => {}
+                () = self.clock.sleep_until(wake_at.min(state.polled_at + POLL)) => {}
+                Some(lane) = endings.recv() => state.ended(lane),
+            }
+        }
+    }
+
+    fn note_wakes(&self, state: &mut State) {
+        let now = self.clock.now();
+        for (lane, due) in self.wakes.take() {
+            if due <= now {
+                state.heat(lane);
+            } else {
+                state.later.insert((due, lane), ());
+            }
+        }
+        while let Some(entry) = state.later.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            state.heat(entry.remove_entry().0.1);
+        }
+    }
+
+    /// Claims once; `false` when there was nothing to look at.
+    async fn claim(&self, state: &mut State, ended: &mpsc::UnboundedSender<String>) -> bool {
+        let Some(me) = self.db.presence().incarnation() else { return false };
+        if self.stop.is_cancelled() || self.db.is_stalled() {
+            return false;
+        }
+        let now = self.clock.now();
+        if now >= state.polled_at + POLL || now < state.polled_at {
+            state.polled_at = now;
+            self.discover(state, now).await;
+        }
+        let asked = state.choose(&self.limits, now);
+        if asked.is_empty() {
+            return false;
+        }
+        let lanes = asked.clone();
+        let (class, exclusive, work) = (self.class, self.limits.exclusive, Arc::clone(&self.work));
+        let unit = move |tx: &mut Tx<'_>| {
+            lanes.iter().map(|lane| look(tx, &*work, class, exclusive, lane, &me, now)).collect::<Result<Vec<_>>>()
+        };
+        match self.db.claim(unit).await {
+            Ok(found) => found.into_iter().for_each(|found| self.begin(state, found, now, ended)),
+            Err(error) => {
+                tracing::warn!(class = %self.class, ?error, "could not claim jobs; trying again");
+                asked.into_iter().for_each(|asked| state.heat(asked.lane));
+                self.clock.sleep(Duration::from_millis(50)).await;
+            }
+        }
+        true
+    }
+
+    async fn discover(&self, state: &mut State, now: Time) {
+        let class = self.class;
+        match self.db.read(move |tx| store::due_lanes(tx, class, now)).await {
+            Ok(lanes) => lanes.into_iter().for_each(|lane| state.heat(lane)),
+            Err(error) => tracing::debug!(%error, "could not look for due jobs"),
+        }
+    }
+
+    fn begin(&self, state: &mut State, found: Found<W::Ready>, now: Time, ended: &mpsc::UnboundedSender<String>) {
+        if self.limits.exclusive {
+            if !found.held {
+                state.held_until.remove(&found.lane);
+                return;
+            }
+            state.held_until.entry(found.lane.clone()).or_insert(now + Duration::from_secs(5));
+        }
+        if !found.drained {
+            state.heat(found.lane.clone());
+        }
+        for (job, ready) in found.jobs {
+            *state.running.entry(found.lane.clone()).or_default() += 1;
+            state.in_all += 1;
+            let (work, ended, lane) = (Arc::clone(&self.work), ended.clone(), found.lane.clone());
+            self.tasks.spawn(async move {
+                let _ending = Ending { lane, ended };
+                work.perform(job, ready).await;
+            });
+        }
+    }
+}
+
+/// Says that a job has ended, also when it panicked.
+struct Ending {
+    lane: String,
+    ended: mpsc::UnboundedSender<String>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // The worker is gone only when the process ends.
+        let _ = self.ended.send(std::mem::take(&mut self.lane));
+    }
+}
+
+/// A lane to look at: how many jobs fit, and whether its hold must be renewed first.
+#[derive(Clone)]
+struct Asked {
+    lane: String,
+    most: usize,
+    renew: bool,
+}
+
+fn look<W: Work>(
+    tx: &mut Tx<'_>,
+    work: &W,
+    class: Class,
+    exclusive: bool,
+    asked: &Asked,
+    me: &Incarnation,
+    now: Time,
+) -> Result<Found<W::Ready>> {
+    let lane = Lane { class, name: asked.lane.clone() };
+    let held = !exclusive || !asked.renew || store::hold_lane(tx, &lane.name, me, now)?;
+    let claimed = if held { store::claim(tx, &lane, me, now, asked.most)? } else { Vec::new() };
+    let drained = claimed.len() < asked.most;
+    let mut jobs = Vec::with_capacity(claimed.len());
+    for job in claimed {
+        if let Some(ready) = work.prepare(tx, &job)? {
+            jobs.push((job, ready));
+        }
+    }
+    Ok(Found { lane: lane.name, jobs, drained, held })
+}
+
+impl State {
+    fn ended(&mut self, lane: String) {
+        self.in_all -= 1;
+        if let Some(running) = self.running.get_mut(&lane) {
+            *running -= 1;
+            if *running == 0 {
+                self.running.remove(&lane);
+            }
+        }
+    }
+
+    fn has_room(&self, limits: &Limits) -> bool {
+        self.in_all < limits.in_all
+    }
+
+    fn heat(&mut self, lane: String) {
+        if self.is_hot.insert(lane.clone()) {
+            self.hot.push_back(lane);
+        }
+    }
+
+    /// Takes hot lanes that have room, in turn. A lane that is full stays hot.
+    fn choose(&mut self, limits: &Limits, now: Time) -> Vec<Asked> {
+        let mut left = JOBS_PER_UNIT.min(limits.in_all.saturating_sub(self.in_all));
+        let mut asked = Vec::new();
+        for _ in 0..self.hot.len() {
+            if left == 0 || asked.len() == LANES_PER_UNIT {
+                break;
+            }
+            let Some(lane) = self.hot.pop_front() else { break };
+            let room = limits.per_lane.saturating_sub(self.running.get(&lane).copied().unwrap_or(0));
+            if room == 0 {
+                self.hot.push_back(lane);
+                continue;
+            }
+            let most = room.min(left);
+            left -= most;
+            self.is_hot.remove(&lane);
+            let renew = self.held_until.get(&lane).is_none_or(|until| *until <= now);
+            if renew {
+                self.held_until.remove(&lane);
+            }
+            asked.push(Asked { lane, most, renew });
+        }
+        asked
+    }
+}
