@@ -9,3 +9,4 @@ pub mod id;
 pub mod db;
 pub mod error;
 pub mod queue;
+pub mod config;

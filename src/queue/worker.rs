@@ -116,7 +116,8 @@ impl<W: Work> Worker<W> {
             if entry.key().0 > now {
                 break;
             }
-            state.heat(entry.remove_entry().0.1);
+            let ((_, lane), ()) = entry.remove_entry();
+            state.heat(lane);
         }
     }
 

@@ -1,0 +1,104 @@
+//! Everything a handler or a job may reach, in one place. It owns nothing's meaning: it only holds the pieces
+//! together for as long as the server runs.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::address::Region;
+use crate::carriers::Connection;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::id::Ids;
+use crate::net;
+
+/// The running server. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub config: Config,
+    pub region: Region,
+    pub db: Db,
+    pub clock: Clock,
+    pub ids: Ids,
+    /// The guarded HTTP client: webhooks, media, backgrounds.
+    pub net: net::Client,
+    pub carriers: HashMap<String, Connection>,
+    /// The names of the carriers in the order of the configuration.
+    pub carrier_order: Vec<String>,
+    /// Everything that runs beside requests, so that a stop waits for it.
+    pub tasks: TaskTracker,
+    pub stop: CancellationToken,
+    pub waiting: Waiting,
+    /// The address that was bound; set before the first request.
+    pub bound: OnceLock<std::net::SocketAddr>,
+}
+
+impl App {
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// The carrier of this name, if it is configured.
+    pub fn carrier(&self, name: &str) -> Option<&Connection> {
+        self.carriers.get(name)
+    }
+
+    /// `<origin>` of the URLs we hand out.
+    pub fn origin(&self) -> String {
+        if !self.config.public_url.is_empty() {
+            return self.config.public_url.trim_end_matches('/').to_owned();
+        }
+        self.bound.get().map_or_else(|| format!("http://{}", self.config.listen), |bound| format!("http://{bound}"))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Requests that wait for a message to be settled. Who waits registers first, then looks, then waits.
+#[derive(Clone, Default)]
+pub struct Waiting(Arc<Mutex<HashMap<String, oneshot::Sender<()>>>>);
+
+impl Waiting {
+    /// Has waiting requests woken by the sayings of committed units, of any process.
+    pub fn listen_to(&self, db: &Db) {
+        let waiting = self.clone();
+        db.subscribe(move |topic| {
+            if let Some(id) = topic.strip_prefix("settled ") {
+                waiting.wake(id);
+            }
+        });
+    }
+
+    /// Registers for `id`; dropping the receiver is enough to leave.
+    pub fn register(&self, id: &str) -> oneshot::Receiver<()> {
+        let (wake, woken) = oneshot::channel();
+        self.0.lock().expect("waiting does not panic").insert(id.to_owned(), wake);
+        woken
+    }
+
+    /// Forgets `id`, if nobody woke it.
+    pub fn leave(&self, id: &str) {
+        self.0.lock().expect("waiting does not panic").remove(id);
+    }
+
+    fn wake(&self, id: &str) {
+        let waiter = self.0.lock().expect("waiting does not panic").remove(id);
+        if let Some(waiter) = waiter {
+            // It may have stopped waiting just now.
+            let _ = waiter.send(());
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The /api door: messaging by number, flat errors.
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+}

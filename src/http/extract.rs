@@ -1,0 +1,218 @@
+//! What handlers take from a request: who calls, the body, the query. Names may come in snake_case or camelCase;
+//! when both come, the documented spelling wins. What is malformed is refused here, with the field named.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::{Code, Error, Place, Problem, Result};
+use crate::id::{AccountId, KeyId};
+
+/// JSON bodies may be so large.
+pub const BODY_BYTES: usize = 1 << 20;
+
+/// Whose key opened the door.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub account: AccountId,
+    pub key: KeyId,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        // `auth` put it there, or refused the request before it came here.
+        let caller = parts.extensions.get::<Self>().cloned();
+        caller.ok_or_else(|| Error::refused(Code::Unauthorized, "Invalid or missing API key"))
+    }
+}
+
+/// A body whose documented names are camelCase.
+pub struct Camel<T>(pub T);
+
+/// A body whose documented names are snake_case.
+pub struct Snake<T>(pub T);
+
+/// Query parameters; numbers come as text. `T` names them as documented, in camelCase.
+pub struct Query<T>(pub T);
+
+/// The parsed body as it came, for the fingerprint of an `Idempotency-Key`.
+pub struct Raw(pub Value);
+
+impl<S: Send + Sync> FromRequest<S> for Raw {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        Ok(Self(read_json(request).await?))
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Camel<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        camel(read_json(request).await?).map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Snake<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self> {
+        snake(read_json(request).await?).map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let query = parts.uri.query().unwrap_or_default();
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        let map = pairs.map(|(key, value)| (key.into_owned(), Value::String(value.into_owned()))).collect();
+        typed(respell(map, to_camel), Place::Query).map(Self)
+    }
+}
+
+/// `body` as `T`, whose names are camelCase.
+pub fn camel<T: DeserializeOwned>(body: Value) -> Result<T> {
+    typed(respell(object(body)?, to_camel), Place::Body)
+}
+
+/// `body` as `T`, whose names are snake_case.
+pub fn snake<T: DeserializeOwned>(body: Value) -> Result<T> {
+    typed(respell(object(body)?, to_snake), Place::Body)
+}
+
+/// An absent body, `{}` and `null` are the same.
+async fn read_json(request: Request) -> Result<Value> {
+    let is_json = match request.headers().get("content-type").map(|value| value.to_str().unwrap_or_default()) {
+        None => true,
+        Some(kind) => {
+            let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            kind == "application/json" || kind.ends_with("+json")
+        }
+    };
+    let body = read(request.into_body(), BODY_BYTES).await?;
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Value::Null);
+    }
+    if !is_json {
+        let message = "Send the body as JSON, with the header Content-Type: application/json";
+        return Err(Error::at(Place::Header, "Content-Type", "content_type", message));
+    }
+    crate::json::parse(&body).map_err(|error| Error::field("", "json", format!("The body is not valid JSON: {error}")))
+}
+
+/// The whole body, if it is no longer than `most`.
+pub async fn read(body: axum::body::Body, most: usize) -> Result<Bytes> {
+    match Limited::new(body, most).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Error::refused(Code::PayloadTooLarge, format!("The body is larger than {most} bytes")))
+        }
+        Err(error) => Err(Error::field("", "json", format!("The body could not be read: {error}"))),
+    }
+}
+
+fn object(body: Value) -> Result<Map<String, Value>> {
+    match body {
+        Value::Object(map) => Ok(map),
+        Value::Null => Ok(Map::new()),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(Error::field("", "type", "The body must be a JSON object"))
+        }
+    }
+}
+
+/// Renames keys; one that is already spelled as documented wins.
+fn respell(map: Map<String, Value>, spell: fn(&str) -> String) -> Map<String, Value> {
+    let mut out = Map::with_capacity(map.len());
+    for (key, value) in map {
+        let spelled = spell(&key);
+        if spelled == key || !out.contains_key(&spelled) {
+            out.insert(spelled, value);
+        }
+    }
+    out
+}
+
+fn typed<T: DeserializeOwned>(map: Map<String, Value>, place: Place) -> Result<T> {
+    serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
+        let path = error.path().to_string();
+        let message = error.into_inner().to_string();
+        let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+        let problem = match missing {
+            Some(field) => Problem {
+                place,
+                field: if path == "." { field.to_owned() } else { format!("{path}.{field}") },
+                message: format!("{field} is required"),
+                kind: "missing",
+            },
+            None if path == "." => Problem { place, field: String::new(), message, kind: "type" },
+            None => Problem { place, message: format!("{path}: {message}"), field: path, kind: "type" },
+        };
+        Error::Invalid(vec![problem])
+    })
+}
+
+fn to_camel(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut upper = false;
+    for character in name.chars() {
+        match character {
+            '_' if !out.is_empty() => upper = true,
+            _ if upper => {
+                out.extend(character.to_uppercase());
+                upper = false;
+            }
+            _ => out.push(character),
+        }
+    }
+    out
+}
+
+fn to_snake(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for character in name.chars() {
+        if character.is_ascii_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(character.to_ascii_lowercase());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[derive(serde::Deserialize)]
+    struct Wanted {
+        to_number: String,
+        body: Option<String>,
+    }
+
+    #[test]
+    fn both_spellings_and_the_documented_one_wins() {
+        let wanted: Wanted = snake(json!({"to_number": "a", "toNumber": "b", "body": null})).unwrap();
+        assert_eq!((wanted.to_number.as_str(), wanted.body), ("a", None));
+        let wanted: Wanted = snake(json!({"toNumber": "b", "to_number": "a"})).unwrap();
+        assert_eq!(wanted.to_number, "a");
+        let wanted: Wanted = snake(json!({"toNumber": "b"})).unwrap();
+        assert_eq!(wanted.to_number, "b");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let Err(Error::Invalid(problems)) = snake::<Wanted>(json!({"body": "x"})) else { panic!("accepted") };
+        assert_eq!((problems[0].field.as_str(), problems[0].kind), ("to_number", "missing"));
+        let Err(Error::Invalid(problems)) = snake::<Wanted>(json!({"to_number": 5})) else { panic!("accepted") };
+        assert_eq!((problems[0].field.as_str(), problems[0].kind), ("to_number", "type"));
+    }
+}

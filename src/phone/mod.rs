@@ -1,0 +1,5 @@
+//! The nouns: what the phone knows. One file each with its type, its SQL and its operations, all as plain
+//! functions over a [`crate::db::Tx`]. They know no HTTP, no carrier, and never wait.
+
+pub mod accounts;
+pub mod keys;
