@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod carriers;
 pub mod channel;
 pub mod clock;

@@ -125,7 +125,8 @@ impl Cluster {
             && self.only_extended
             && !(self.first == Class::Extend || self.first.is_base());
         let in_flag = matches!(self.last, Class::Prepend | Class::RegionalIndicator);
-        let flagged = if next == Class::RegionalIndicator { self.only_flags } else { self.flags == Flags::Leading };
+        let flagged =
+            if next == Class::RegionalIndicator { self.only_flags } else { self.flags == Flags::Leading };
         modified || flagged && !in_flag
     }
 

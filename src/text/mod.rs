@@ -203,7 +203,10 @@ mod tests {
         let single = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
         assert!(single.chars().all(|character| gsm7::septets(character) == 1));
         assert!("\u{c}^{}\\[~]|€".chars().all(|character| gsm7::septets(character) == 2));
-        assert_eq!((0..=0x0010_ffff).filter_map(char::from_u32).filter(|it| gsm7::septets(*it) > 0).count(), 137);
+        assert_eq!(
+            (0..=0x0010_ffff).filter_map(char::from_u32).filter(|it| gsm7::septets(*it) > 0).count(),
+            137
+        );
     }
 
     #[test]
