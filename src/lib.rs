@@ -7,4 +7,6 @@ pub mod carriers;
 pub mod channel;
 pub mod clock;
 pub mod id;
+pub mod json;
+pub mod signature;
 pub mod text;
