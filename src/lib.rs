@@ -2,11 +2,19 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
+pub mod app;
 pub mod carriers;
 pub mod channel;
 pub mod clock;
-pub mod id;
+pub mod config;
 pub mod db;
 pub mod error;
+pub mod http;
+pub mod id;
+pub mod json;
+pub mod net;
+pub mod phone;
 pub mod queue;
-pub mod config;
+pub mod signature;
+pub mod text;

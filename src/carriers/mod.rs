@@ -28,11 +28,29 @@ pub trait Carrier: Send + Sync {
 pub enum Outbound {
     Text(Text),
     /// A tapback on `message`; `None` takes ours back.
-    Reaction { id: String, from: String, to: Target, message: MessageRef, reaction: Option<String> },
-    Typing { from: String, to: Target },
+    Reaction {
+        id: String,
+        from: String,
+        to: Target,
+        message: MessageRef,
+        reaction: Option<String>,
+    },
+    Typing {
+        from: String,
+        to: Target,
+    },
     /// A chat background by URL; `None` removes it.
-    Background { id: String, from: String, to: Target, image_url: Option<String> },
-    GroupName { from: String, to: Target, name: String },
+    Background {
+        id: String,
+        from: String,
+        to: Target,
+        image_url: Option<String>,
+    },
+    GroupName {
+        from: String,
+        to: Target,
+        name: String,
+    },
 }
 
 /// One message as it is handed over.
@@ -100,7 +118,10 @@ pub enum Question {
 pub enum Answer {
     /// The carrier knows what became of the message.
     Message(Outcome),
-    Reach { imessage: bool, sms: bool },
+    Reach {
+        imessage: bool,
+        sms: bool,
+    },
     Number(String),
     Done,
     /// The carrier cannot say: it does not know, cannot be reached, or offers no such service.
@@ -113,10 +134,24 @@ pub enum Inbound {
     Text(InboundText),
     Receipt(Receipt),
     /// A tapback by a person; `None` takes it back. `message_id` is ours or the provider's.
-    Reaction { provider_id: String, from: String, to: String, group: Option<Group>, message_id: String, reaction: Option<String>, at: Time },
-    Typing { from: String, to: String },
+    Reaction {
+        provider_id: String,
+        from: String,
+        to: String,
+        group: Option<Group>,
+        message_id: String,
+        reaction: Option<String>,
+        at: Time,
+    },
+    Typing {
+        from: String,
+        to: String,
+    },
     /// Our number was added to a group, or its roster or name changed.
-    Group { to: String, group: Group },
+    Group {
+        to: String,
+        group: Group,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
