@@ -176,7 +176,6 @@ pub struct FlatError {
 
 /// The errors any operation of /v1 may answer.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "describes answers in the OpenAPI document")]
 pub enum Errors {
     #[response(status = 400, description = "Well formed, but this object or channel cannot do it")]
     Impossible(#[to_schema] ErrorBody),
@@ -202,7 +201,6 @@ pub enum Errors {
 
 /// The errors any operation of /api may answer.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "describes answers in the OpenAPI document")]
 pub enum FlatErrors {
     #[response(status = 400, description = "Invalid or missing parameters")]
     Invalid(#[to_schema] FlatError),
