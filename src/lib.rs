@@ -8,5 +8,6 @@ pub mod channel;
 pub mod clock;
 pub mod id;
 pub mod json;
+pub mod net;
 pub mod signature;
 pub mod text;
