@@ -12,6 +12,7 @@ use super::cidr::Cidr;
 const LONGEST_URL: usize = 2083;
 
 /// What the operator allows beyond https to public addresses.
+#[expect(clippy::struct_field_names, reason = "the names are those of the settings")]
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Policy {
     /// Loopback, private and unique-local networks, for development. Everything else that is forbidden stays so.
@@ -133,7 +134,7 @@ const PRIVATE: [Cidr; 6] = [
     Cidr::v6(0xfc00, 0, 0, 7),
 ];
 
-/// The special-purpose networks of the IANA registries (RFC 6890). IPv6 outside 2000::/3 is refused besides.
+/// The special-purpose networks of the IANA registries (RFC 6890). IPv6 outside `2000::/3` is refused besides.
 const FORBIDDEN: [(Cidr, &str); 32] = [
     (Cidr::v4(0, 0, 0, 8), "this network"),
     (Cidr::v4(10, 0, 0, 8), "private"),
