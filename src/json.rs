@@ -103,7 +103,10 @@ fn quote(text: &mut String, content: &str) {
             0x0a => text.push_str("\\n"),
             0x0c => text.push_str("\\f"),
             0x0d => text.push_str("\\r"),
-            control => text.push_str(&format!("\\u{control:04x}")),
+            control => {
+                text.push_str("\\u00");
+                text.push_str(&hex::encode([control]));
+            }
         }
         rest = &rest[at + 1..];
     }
@@ -142,7 +145,7 @@ fn double(number: f64) -> String {
 /// The integer that a double is, if it is one whose digits are all its own.
 fn integer(number: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "in this range a whole double is an i64")]
-    (number.trunc() == number && number.abs() <= SAFE).then_some(number as i64)
+    (number.fract() == 0.0 && number.abs() <= SAFE).then_some(number as i64)
 }
 
 fn rounded(number: &Number) -> Number {
@@ -171,7 +174,7 @@ fn repaired(bytes: &[u8]) -> Cow<'_, [u8]> {
         place += found;
         match surrogate(bytes, place) {
             Some(0xd800..=0xdbff) if matches!(surrogate(bytes, place + 6), Some(0xdc00..=0xdfff)) => {
-                place += 12
+                place += 12;
             }
             Some(_) => {
                 repaired.to_mut()[place..place + 6].copy_from_slice(b"\\ufffd");

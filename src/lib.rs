@@ -14,7 +14,5 @@ pub mod http;
 pub mod id;
 pub mod json;
 pub mod net;
-pub mod phone;
-pub mod queue;
 pub mod signature;
 pub mod text;

@@ -81,7 +81,9 @@ pub fn standard(secrets: &[&Secret], webhook_id: &str, timestamp: i64, body: &[u
 
 fn sign(key: &[u8], message: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    message.iter().for_each(|part| mac.update(part));
+    for part in message {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

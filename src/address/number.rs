@@ -171,14 +171,7 @@ fn compact(text: &str) -> Result<String, AddressProblem> {
         match character {
             '0'..='9' => number.push(character),
             '+' if number.is_empty() => number.push('+'),
-            '(' | ')' | '-' | '.' | '/' | ' ' => (),
-            // Dashes, narrow spaces and the direction marks that copied contact cards contain.
-            '\u{a0}'
-            | '\u{2000}'..='\u{2015}'
-            | '\u{202a}'..='\u{202f}'
-            | '\u{2060}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{2212}' => (),
+            it if is_punctuation(it) => (),
             _ => return Err(AddressProblem::Unreadable),
         }
         if number.len() > 24 {
@@ -190,6 +183,14 @@ fn compact(text: &str) -> Result<String, AddressProblem> {
     } else {
         Err(AddressProblem::Unreadable)
     }
+}
+
+/// What people write between digits, and the direction marks that copied contact cards contain.
+fn is_punctuation(character: char) -> bool {
+    "()-./ \u{a0}\u{2060}\u{2212}".contains(character)
+        || ('\u{2000}'..='\u{2015}').contains(&character)
+        || ('\u{202a}'..='\u{202f}').contains(&character)
+        || ('\u{2066}'..='\u{2069}').contains(&character)
 }
 
 /// Emergency and police numbers of many countries, N11 services, 933 (test of 911), 988 (crisis line).

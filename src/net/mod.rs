@@ -5,7 +5,8 @@
 //! [`Client`] checks on every request, or to one that our resolver returned, which holds only what it let through.
 //! There is no third way to an address, and a name is not looked up again between check and connect.
 
-pub mod guard;
+mod cidr;
+mod guard;
 mod problem;
 mod resolver;
 
@@ -18,7 +19,8 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::clock::Time;
-use guard::{Guard, Policy};
+pub use cidr::{Cidr, NoCidr};
+pub use guard::{Forbidden, Guard, Policy, UrlProblem};
 pub use problem::NetProblem;
 pub use resolver::{Lookup, SystemLookup};
 
@@ -123,7 +125,10 @@ impl Client {
         let limit = Limit { deadline: Instant::now() + timeout, timeout };
         let mut response = self.send(url, self.http.get(url.clone()), limit).await?;
         let too_large = NetProblem::TooLarge { limit: cap };
-        if response.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > cap)) {
+        if response
+            .content_length()
+            .is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > cap))
+        {
             return Err(too_large);
         }
         let (body, truncated) = read(&mut response, limit, cap).await?;
@@ -131,7 +136,11 @@ impl Client {
             return Err(too_large);
         }
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        Ok(Fetched { status: response.status().as_u16(), content_type: content_type.map(str::to_owned), body })
+        Ok(Fetched {
+            status: response.status().as_u16(),
+            content_type: content_type.map(str::to_owned),
+            body,
+        })
     }
 
     async fn send(

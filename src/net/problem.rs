@@ -36,8 +36,12 @@ impl NetProblem {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Timeout { status, .. } | Self::Interrupted { status, .. } => *status,
-            Self::Refused(_) | Self::Dns(_) | Self::Connect(_) | Self::Tls(_) | Self::TooLarge { .. } => None,
-            Self::Protocol(_) => None,
+            Self::Refused(_)
+            | Self::Dns(_)
+            | Self::Connect(_)
+            | Self::Tls(_)
+            | Self::TooLarge { .. }
+            | Self::Protocol(_) => None,
         }
     }
 

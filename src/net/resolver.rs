@@ -46,7 +46,8 @@ impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
         let (guard, lookup) = (self.guard.clone(), Arc::clone(&self.lookup));
         Box::pin(async move {
-            let found = lookup.lookup(name.as_str()).await.map_err(|error| LookupFailed(error.to_string()))?;
+            let found =
+                lookup.lookup(name.as_str()).await.map_err(|error| LookupFailed(error.to_string()))?;
             let mut forbidden = None;
             let mut permitted = Vec::with_capacity(found.len());
             for address in found {

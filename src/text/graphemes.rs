@@ -109,9 +109,9 @@ impl Cluster {
             | (Class::Lv | Class::V, Class::V | Class::T)
             | (Class::Lvt | Class::T, Class::T)
             | (_, Class::Extend | Class::Zwj | Class::SpacingMark)
-            | (Class::Prepend, _) => true,
+            | (Class::Prepend, _)
+            | (Class::Zwj, Class::Glue | Class::BaseGlue) => true,
             (_, Class::Modifier) => self.takes_modifier(),
-            (Class::Zwj, Class::Glue | Class::BaseGlue) => true,
             (Class::RegionalIndicator, Class::RegionalIndicator) => self.flags == Flags::None,
             (_, _) => false,
         }
