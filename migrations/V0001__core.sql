@@ -77,6 +77,7 @@ CREATE TABLE messages (
     account_id TEXT NOT NULL,
     conversation_id TEXT NOT NULL,
     number_id TEXT NOT NULL,
+    agent_id TEXT,                      -- the agent it was sent as, or the number's when it came
     direction TEXT NOT NULL,            -- inbound, outbound
     channel TEXT NOT NULL,              -- the actual one; while queued, the planned one
     status TEXT NOT NULL,               -- contract 4.6

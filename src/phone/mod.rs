@@ -3,3 +3,13 @@
 
 pub mod accounts;
 pub mod keys;
+pub mod consent;
+pub mod conversations;
+pub mod deliveries;
+pub mod events;
+pub mod idempotency;
+pub mod lines;
+pub mod media;
+pub mod messages;
+pub mod usage;
+pub mod webhooks;

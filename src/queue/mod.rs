@@ -104,6 +104,19 @@ pub fn retry(tx: &mut Tx<'_>, job: &Job, run_at: Time, reason: &str, give_up_pla
     if give_up_place { wake_next(tx, job) } else { Ok(()) }
 }
 
+/// A waiting job of this unique key runs at `run_at`, if that is sooner.
+pub fn bring_forward(tx: &mut Tx<'_>, unique_key: &str, run_at: Time) -> Result<()> {
+    let lane = tx.optional(
+        "UPDATE jobs SET run_at = ?2 WHERE unique_key = ?1 AND lease IS NULL AND run_at > ?2 RETURNING class, lane",
+        &[&unique_key, &run_at],
+        |row| Ok(Lane { class: row.get(0)?, name: row.get(1)? }),
+    )?;
+    if let Some(lane) = lane {
+        wake::lane(tx, &lane, run_at);
+    }
+    Ok(())
+}
+
 fn wake_next(tx: &mut Tx<'_>, job: &Job) -> Result<()> {
     let Some(key) = &job.order_key else { return Ok(()) };
     let next = tx.optional(

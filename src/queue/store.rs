@@ -109,6 +109,16 @@ pub fn hold_lane(tx: &mut Tx<'_>, lane: &str, holder: &Incarnation, now: Time) -
     tx.exists(&sql, &[&now, &lane, holder, &LANE_HOLD_MILLIS])
 }
 
+/// Whether this process holds the lane, and so may hand its messages over directly.
+pub fn holds_lane(tx: &mut Tx<'_>, lane: &str, holder: &Incarnation, now: Time) -> Result<bool> {
+    if !tx.is_shared() {
+        return Ok(true);
+    }
+    let clock = tx.lease_clock();
+    let sql = format!("SELECT 1 FROM lanes WHERE lane = ?2 AND holder = ?3 AND until > {clock}");
+    tx.exists(&sql, &[&now, &lane, holder])
+}
+
 /// A number's lane is held for so long at a time.
 pub const LANE_HOLD_MILLIS: i64 = 20_000;
 

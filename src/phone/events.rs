@@ -1,0 +1,310 @@
+//! Events: what happened, for whoever asked to be told. An event is stored with its deliveries in the unit of
+//! what it tells of; where nobody listens, nothing is stored. What a delivery says is rendered later, once.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::channel::Channel;
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{AccountId, AgentId, ConversationId, DeliveryId, EventId, Ids, MessageId, NumberId, WebhookId};
+use crate::phone::conversations;
+use crate::phone::deliveries;
+use crate::phone::messages::{self, Message};
+use crate::phone::webhooks::{self, Coverage};
+use crate::queue::{self, Order, Task};
+use crate::words;
+
+words! {
+    /// Every event there is, by its name on the wire.
+    Kind {
+        AgentMessage = "agent.message",
+        AgentReaction = "agent.reaction",
+        AgentCallEnded = "agent.call_ended",
+        MessageSent = "message.sent",
+        MessageDelivered = "message.delivered",
+        MessageFailed = "message.failed",
+        MessageRead = "message.read",
+        MessageUnconfirmed = "message.unconfirmed",
+        /// Of number webhooks.
+        MessageInbound = "message.inbound",
+    }
+}
+
+/// What an event is about.
+pub struct Subject<'a> {
+    pub account: &'a AccountId,
+    pub number: &'a NumberId,
+    pub conversation: &'a ConversationId,
+    pub message: Option<&'a MessageId>,
+    pub channel: Channel,
+}
+
+/// Emits the events of one unit of work; who listens is looked up once per number.
+#[derive(Default)]
+pub struct Emitter {
+    audiences: HashMap<NumberId, Audience>,
+}
+
+/// Who is told of a number's events.
+struct Audience {
+    coverage: Coverage,
+    is_followed: bool,
+}
+
+impl Emitter {
+    /// Stores the event and a delivery for each endpoint that wants it. `wait_until` holds the first attempt back
+    /// while attachments are fetched.
+    pub fn emit(
+        &mut self,
+        tx: &mut Tx<'_>,
+        ids: &Ids,
+        now: Time,
+        kind: Kind,
+        subject: &Subject<'_>,
+        wait_until: Option<Time>,
+    ) -> Result<()> {
+        let audience = self.audience(tx, subject, now)?;
+        let agent_webhook = audience.coverage.v1.as_ref().filter(|webhook| webhook.wants(kind)).map(|webhook| &webhook.id);
+        let is_inbound = kind == Kind::AgentMessage;
+        let number_webhook = audience.coverage.number.as_ref().filter(|_| is_inbound).map(|webhook| &webhook.id);
+        if agent_webhook.is_none() && number_webhook.is_none() && !audience.is_followed {
+            return Ok(());
+        }
+        let event = EventId::new(ids);
+        tx.execute(
+            "INSERT INTO events (id, account_id, kind, message_id, conversation_id, number_id, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            &[
+                &event,
+                subject.account,
+                &kind,
+                &subject.message.cloned(),
+                subject.conversation,
+                subject.number,
+                &now,
+            ],
+        )?;
+        if audience.is_followed {
+            tx.announce(format!("event {}", subject.account));
+        }
+        let due = [(agent_webhook, kind), (number_webhook, Kind::MessageInbound)];
+        for (webhook, kind) in due {
+            if let Some(webhook) = webhook {
+                deliver(tx, ids, now, &event, webhook, kind, subject, wait_until)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether anything but a listening program would be told of a text to this number.
+    pub fn is_covered(&mut self, tx: &mut Tx<'_>, subject: &Subject<'_>, now: Time) -> Result<bool> {
+        let coverage = &self.audience(tx, subject, now)?.coverage;
+        Ok(coverage.v1.is_some() || coverage.number.is_some())
+    }
+
+    fn audience(&mut self, tx: &mut Tx<'_>, subject: &Subject<'_>, now: Time) -> Result<&Audience> {
+        if !self.audiences.contains_key(subject.number) {
+            let agent: Option<AgentId> = tx
+                .optional("SELECT agent_id FROM numbers WHERE id = ?1", &[subject.number], |row| row.get(0))?
+                .flatten();
+            let coverage = webhooks::covering(tx, subject.account, agent.as_ref(), subject.number)?;
+            let is_followed = tx.exists(
+                "SELECT 1 FROM listeners WHERE account_id = ?1 AND until > ?2 LIMIT 1",
+                &[subject.account, &now],
+            )?;
+            self.audiences.insert(subject.number.clone(), Audience { coverage, is_followed });
+        }
+        Ok(&self.audiences[subject.number])
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one row with all its references")]
+fn deliver(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    now: Time,
+    event: &EventId,
+    webhook: &WebhookId,
+    kind: Kind,
+    subject: &Subject<'_>,
+    wait_until: Option<Time>,
+) -> Result<()> {
+    let delivery = DeliveryId::new(ids);
+    let draft = deliveries::Draft {
+        id: &delivery,
+        account: subject.account,
+        event,
+        webhook,
+        message: subject.message,
+        kind,
+        channel: subject.channel.as_str(),
+        payload: None,
+        test: false,
+        now,
+    };
+    deliveries::insert(tx, &draft)?;
+    let order = Order {
+        key: format!("{webhook}/{}", subject.conversation),
+        seq: conversations::next_seq(tx, subject.conversation)?,
+    };
+    let job = queue::Draft {
+        lane: queue::hook_lane(webhook),
+        task: Task::DeliverWebhook(delivery.clone()),
+        unique_key: Some(format!("deliver/{delivery}")),
+        order: Some(order),
+        run_at: wait_until.unwrap_or(now),
+        origin: None,
+    };
+    queue::enqueue(tx, ids, now, &job)
+}
+
+/// A stored event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub id: EventId,
+    pub account_id: AccountId,
+    pub kind: Kind,
+    pub message_id: Option<MessageId>,
+    pub at: Time,
+}
+
+/// Events of an account after `after`, oldest first, for programs that follow along.
+pub fn after(tx: &mut Tx<'_>, account: &AccountId, after: &EventId, limit: i64) -> Result<Vec<Event>> {
+    tx.query(
+        "SELECT id, account_id, kind, message_id, at FROM events WHERE account_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+        &[account, after, &limit],
+        |row| {
+            Ok(Event {
+                id: row.get(0)?,
+                account_id: row.get(1)?,
+                kind: row.get(2)?,
+                message_id: row.get(3)?,
+                at: row.get(4)?,
+            })
+        },
+    )
+}
+
+/// The payload of a /v1 event (contract 8.4), as it is now. `history` is how many messages of the conversation
+/// to tell.
+pub fn payload(tx: &mut Tx<'_>, kind: Kind, message: &Message, at: Time, history: i64) -> Result<String> {
+    let conversation = conversations::find(tx, &message.conversation_id)?;
+    let (agent, external): (Option<AgentId>, Option<String>) = tx
+        .optional("SELECT agent_id, external_id FROM numbers WHERE id = ?1", &[&message.number_id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .unwrap_or_default();
+    let (data, recent) = if kind == Kind::AgentMessage {
+        let data = inbound(tx, message, conversation.as_ref(), external)?;
+        (data, messages::list::history(tx, message, history)?)
+    } else {
+        (outbound(message), Vec::new())
+    };
+    let state = conversation.and_then(|conversation| conversation.metadata);
+    let state = state.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(Value::Null));
+    let payload = json!({
+        "event": kind,
+        "channel": message.channel,
+        "timestamp": at,
+        "agentId": agent,
+        "data": data,
+        "conversationState": state,
+        "recentHistory": recent,
+    });
+    Ok(fitting(payload))
+}
+
+/// Every body stays below what common receivers accept: the oldest history goes first.
+fn fitting(mut payload: Value) -> String {
+    const MOST: usize = 99_000;
+    loop {
+        let text = crate::json::stringify(&payload);
+        let over = text.len().saturating_sub(MOST);
+        let Some(Value::Array(history)) = payload.get_mut("recentHistory").filter(|_| over > 0) else { return text };
+        if history.is_empty() {
+            return text;
+        }
+        let mut freed = 0;
+        let old = history
+            .iter()
+            .take_while(|item| {
+                let enough = freed >= over;
+                freed += crate::json::stringify(item).len();
+                !enough
+            })
+            .count();
+        history.drain(..old.max(1));
+    }
+}
+
+fn inbound(
+    tx: &mut Tx<'_>,
+    message: &Message,
+    conversation: Option<&conversations::Conversation>,
+    external: Option<String>,
+) -> Result<Value> {
+    let mut data = json!({
+        "messageId": message.id,
+        "conversationId": message.conversation_id,
+        "numberId": message.number_id,
+        "from": message.from,
+        "to": message.to,
+        "contact": null,
+        "message": message.body,
+        "mediaUrl": message.media_urls.first(),
+        "mediaUrls": message.media_urls,
+        "direction": message.direction,
+        "receivedAt": message.received_at,
+        "externalId": external,
+        "replyTo": messages::quoted(tx, message)?,
+    });
+    if let Some(keyword) = &message.keyword {
+        data["keyword"] = json!(keyword);
+    }
+    if let Some(group) = conversation.and_then(|conversation| conversation.group.as_ref()) {
+        data["senderIdentifier"] = json!(message.sender);
+        data["group"] = json!({
+            "isGroup": true,
+            "groupId": conversation.map(|conversation| &conversation.participant),
+            "groupName": group.name,
+            "groupIconUrl": group.icon_url,
+            "participants": group.members,
+        });
+    }
+    Ok(data)
+}
+
+fn outbound(message: &Message) -> Value {
+    json!({
+        "messageId": message.id,
+        "conversationId": message.conversation_id,
+        "numberId": message.number_id,
+        "from": message.from,
+        "to": message.to,
+        "direction": message.direction,
+        "channel": message.channel,
+        "status": message.status,
+        "deliveredAt": message.delivered_at,
+        "deliveredChannel": message.delivered_channel,
+        "readAt": message.read_at,
+        "failureReason": message.failure_reason,
+        "errorCode": message.error_code,
+    })
+}
+
+/// The payload of a number webhook (contract 9), complete but for its `signature`.
+pub fn number_payload(message: &Message) -> String {
+    crate::json::stringify(&json!({
+        "event": Kind::MessageInbound,
+        "channel": message.channel,
+        "from": message.from,
+        "to": message.to,
+        "body": message.body,
+        "media": message.media_urls,
+        "timestamp": message.received_at,
+        "message_id": message.id,
+    }))
+}

@@ -1,0 +1,171 @@
+//! Messages: texts and pictures on their way out and in. This page has the type and its rows; [`send`] accepts
+//! one, [`settle`] records what became of it, [`receive`] stores one that came, [`list`] reads them back.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::channel::{Channel, FailureCode};
+use crate::clock::Time;
+use crate::db::{Row, Tx};
+use crate::error::{Code, Error, Result};
+use crate::id::{AccountId, AgentId, ConversationId, MessageId, NumberId};
+use crate::words;
+
+pub mod list;
+pub mod receive;
+pub mod send;
+pub mod settle;
+
+words! {
+    /// The life cycle (contract 4.6). A status never moves backwards.
+    Status {
+        /// Stored durably, not yet handed over.
+        Queued = "queued",
+        /// Being handed to the carrier.
+        Sending = "sending",
+        /// The carrier accepted it.
+        Sent = "sent",
+        /// The recipient's device or network has it.
+        Delivered = "delivered",
+        Read = "read",
+        /// Known not to have arrived.
+        Failed = "failed",
+        /// The hand-over broke off; never silently sent again.
+        Unconfirmed = "unconfirmed",
+        /// Inbound.
+        Received = "received",
+    }
+}
+
+words! {
+    /// Seen from us.
+    Direction {
+        Inbound = "inbound",
+        Outbound = "outbound",
+    }
+}
+
+words! {
+    /// iMessage effects: four of the bubble, eight of the screen.
+    Effect {
+        Slam = "slam",
+        Loud = "loud",
+        Gentle = "gentle",
+        Invisible = "invisible",
+        Confetti = "confetti",
+        Balloons = "balloons",
+        Fireworks = "fireworks",
+        Celebration = "celebration",
+        Lasers = "lasers",
+        Spotlight = "spotlight",
+        Echo = "echo",
+        Love = "love",
+    }
+}
+
+/// One message as it stands in its row.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub id: MessageId,
+    pub account_id: AccountId,
+    pub conversation_id: ConversationId,
+    pub number_id: NumberId,
+    pub agent_id: Option<AgentId>,
+    pub direction: Direction,
+    pub channel: Channel,
+    pub status: Status,
+    pub from: String,
+    pub to: String,
+    pub body: String,
+    pub media_urls: Vec<String>,
+    pub received_at: Time,
+    pub segments: i64,
+    pub sender: Option<String>,
+    pub effect: Option<Effect>,
+    pub reply_to: Option<MessageId>,
+    /// `None`: no reply was asked for; else whether the quoted message could not be threaded.
+    pub reply_unresolved: Option<bool>,
+    pub provider_id: Option<String>,
+    pub attempt: i64,
+    pub keyword: Option<String>,
+    pub error_code: Option<FailureCode>,
+    pub failure_reason: Option<String>,
+    pub delivered_at: Option<Time>,
+    pub delivered_channel: Option<Channel>,
+    pub read_at: Option<Time>,
+}
+
+/// The columns that [`read`] expects, in its order.
+pub(super) const COLUMNS: &str =
+    "id, account_id, conversation_id, number_id, agent_id, direction, channel, status, from_address, to_address, body,
+     media_urls, received_at, segments, sender, effect, reply_to, reply_unresolved, provider_id, attempt, keyword,
+     error_code, failure_reason, delivered_at, delivered_channel, read_at";
+
+pub(super) fn read(row: Row<'_>) -> Result<Message> {
+    Ok(Message {
+        id: row.get(0)?,
+        account_id: row.get(1)?,
+        conversation_id: row.get(2)?,
+        number_id: row.get(3)?,
+        agent_id: row.get(4)?,
+        direction: row.get(5)?,
+        channel: row.get(6)?,
+        status: row.get(7)?,
+        from: row.get(8)?,
+        to: row.get(9)?,
+        body: row.get(10)?,
+        media_urls: urls(&row.get::<String>(11)?),
+        received_at: row.get(12)?,
+        segments: row.get(13)?,
+        sender: row.get(14)?,
+        effect: row.get(15)?,
+        reply_to: row.get(16)?,
+        reply_unresolved: row.get(17)?,
+        provider_id: row.get(18)?,
+        attempt: row.get(19)?,
+        keyword: row.get(20)?,
+        error_code: row.get(21)?,
+        failure_reason: row.get(22)?,
+        delivered_at: row.get(23)?,
+        delivered_channel: row.get(24)?,
+        read_at: row.get(25)?,
+    })
+}
+
+/// Media URLs as a row keeps them.
+pub(super) fn urls(json: &str) -> Vec<String> {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// The message of this id, whoever's it is.
+pub fn find(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {
+    tx.optional(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1"), &[id], read)
+}
+
+/// The message of this id, if it is this account's.
+pub fn get(tx: &mut Tx<'_>, account: &AccountId, id: &MessageId) -> Result<Message> {
+    find(tx, id)?
+        .filter(|message| message.account_id == *account)
+        .ok_or_else(|| Error::missing(Code::MessageNotFound, "message", id))
+}
+
+/// What a reply quotes.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Quoted {
+    pub message_id: String,
+    pub message: String,
+    pub media_urls: Vec<String>,
+}
+
+/// The message that `message` answers in a thread, as far as we know it.
+pub fn quoted(tx: &mut Tx<'_>, message: &Message) -> Result<Option<Quoted>> {
+    let Some(parent) = &message.reply_to else { return Ok(None) };
+    let known = message.reply_unresolved != Some(true);
+    let parent = if known { find(tx, parent)? } else { None };
+    Ok(parent.map(|parent| Quoted {
+        message_id: parent.id.to_string(),
+        message: parent.body,
+        media_urls: parent.media_urls,
+    }))
+}

@@ -1,0 +1,283 @@
+//! What became of a message: the carrier's answer, receipts, doubt. Each is one step of the life cycle, with its
+//! meter row and its event in the same unit; a step that would go backwards does nothing.
+
+use std::time::Duration;
+
+use super::{Direction, Status};
+use crate::channel::{Channel, Failure, FailureCode};
+use crate::clock::Time;
+use crate::db::{Row, Tx};
+use crate::error::Result;
+use crate::id::{AccountId, ConversationId, Ids, MessageId, NumberId};
+use crate::phone::events::{Emitter, Kind, Subject};
+use crate::phone::messages::send::CELLULAR_CHARACTERS;
+use crate::phone::{conversations, usage};
+use crate::queue::{self, Job};
+
+/// How a hand-over ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Settlement {
+    Sent { provider_id: Option<String>, group_provider_id: Option<String> },
+    Refused(Failure),
+    /// The person is not on iMessage: the same message goes by SMS or MMS, where it can.
+    NotOnImessage { reason: String },
+    /// It surely did not go out; again at `run_at`.
+    Later { run_at: Time, reason: String },
+    /// It may or may not have gone out.
+    Unconfirmed { reason: String },
+}
+
+/// A person not found on iMessage is asked for again after so long.
+const NOT_ON_IMESSAGE: Duration = Duration::from_secs(24 * 3600);
+
+/// What a changed row tells the meter and the events.
+struct Changed {
+    account: AccountId,
+    conversation: ConversationId,
+    number: NumberId,
+    channel: Channel,
+    segments: i64,
+}
+
+const RETURNING: &str = "RETURNING account_id, conversation_id, number_id, channel, segments";
+
+fn read(row: Row<'_>) -> Result<Changed> {
+    Ok(Changed {
+        account: row.get(0)?,
+        conversation: row.get(1)?,
+        number: row.get(2)?,
+        channel: row.get(3)?,
+        segments: row.get(4)?,
+    })
+}
+
+/// Records how the hand-over of `job` ended, and the job's own end.
+pub fn settle(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    job: &Job,
+    id: &MessageId,
+    settlement: &Settlement,
+) -> Result<()> {
+    match settlement {
+        Settlement::Sent { provider_id, group_provider_id } => {
+            sent(tx, ids, emitter, now, id, provider_id.as_deref(), group_provider_id.as_deref())?;
+        }
+        Settlement::Refused(failure) => failed(tx, ids, emitter, now, id, failure)?,
+        Settlement::Unconfirmed { reason } => unconfirmed(tx, ids, emitter, now, id, reason)?,
+        Settlement::NotOnImessage { reason } => {
+            if fall_back(tx, now, id)? {
+                return queue::retry(tx, job, now, reason, false);
+            }
+            let failure = Failure { code: FailureCode::Unreachable, reason: reason.clone() };
+            failed(tx, ids, emitter, now, id, &failure)?;
+        }
+        Settlement::Later { run_at, reason } => {
+            tx.execute("UPDATE messages SET status = 'queued' WHERE id = ?1 AND status = 'sending'", &[id])?;
+            queue::retry(tx, job, *run_at, reason, false)?;
+            return settled(tx, job, id);
+        }
+    }
+    queue::finish(tx, job)?;
+    settled(tx, job, id)
+}
+
+/// Wakes a request that waits for the message, here or in the process that accepted it.
+fn settled(tx: &mut Tx<'_>, job: &Job, id: &MessageId) -> Result<()> {
+    match &job.origin {
+        Some(origin) if *origin != job.lease => tx.announce(format!("settled {id}")),
+        Some(_) | None => tx.say(format!("settled {id}")),
+    }
+    Ok(())
+}
+
+fn sent(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    id: &MessageId,
+    provider_id: Option<&str>,
+    group_provider_id: Option<&str>,
+) -> Result<()> {
+    let provider_id = provider_id.map(str::to_owned);
+    let changed = tx.optional(
+        &format!(
+            "UPDATE messages SET status = 'sent', provider_id = COALESCE(CAST(?2 AS TEXT), provider_id),
+                 error_code = NULL, failure_reason = NULL
+             WHERE id = ?1 AND status IN ('sending', 'unconfirmed') {RETURNING}"
+        ),
+        &[id, &provider_id],
+        read,
+    )?;
+    let Some(changed) = changed else {
+        // A receipt came first: only the carrier's name is news.
+        if provider_id.is_some() {
+            tx.execute("UPDATE messages SET provider_id = ?2 WHERE id = ?1", &[id, &provider_id])?;
+        }
+        return Ok(());
+    };
+    if let Some(group) = group_provider_id {
+        conversations::group_started(tx, &changed.conversation, group)?;
+    }
+    meter(tx, now, id, &changed)?;
+    emit(tx, ids, emitter, now, id, &changed, Kind::MessageSent)
+}
+
+fn failed(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &MessageId, failure: &Failure) -> Result<()> {
+    let changed = tx.optional(
+        &format!(
+            "UPDATE messages SET status = 'failed', error_code = ?2, failure_reason = ?3
+             WHERE id = ?1 AND status IN ('queued', 'sending', 'sent', 'unconfirmed') {RETURNING}"
+        ),
+        &[id, &failure.code, &failure.reason],
+        read,
+    )?;
+    changed.map_or(Ok(()), |changed| emit(tx, ids, emitter, now, id, &changed, Kind::MessageFailed))
+}
+
+fn unconfirmed(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &MessageId, reason: &str) -> Result<()> {
+    let changed = tx.optional(
+        &format!(
+            "UPDATE messages SET status = 'unconfirmed', error_code = ?2, failure_reason = ?3
+             WHERE id = ?1 AND status = 'sending' {RETURNING}"
+        ),
+        &[id, &FailureCode::DeliveryUnconfirmed, &reason],
+        read,
+    )?;
+    changed.map_or(Ok(()), |changed| emit(tx, ids, emitter, now, id, &changed, Kind::MessageUnconfirmed))
+}
+
+/// Puts the message back as SMS or MMS; `false` where it cannot go that way.
+fn fall_back(tx: &mut Tx<'_>, now: Time, id: &MessageId) -> Result<bool> {
+    let Some(message) = super::find(tx, id)? else { return Ok(false) };
+    let is_person = crate::address::E164::parse(&message.to, crate::address::Region::US).is_ok();
+    if message.channel != Channel::Imessage || !is_person || message.body.chars().count() > CELLULAR_CHARACTERS {
+        return Ok(false);
+    }
+    let channel = Channel::cellular(!message.media_urls.is_empty());
+    let segments = if channel == Channel::Sms { crate::text::segments(&message.body).count } else { 0 };
+    let unresolved = message.reply_to.is_some().then_some(true);
+    tx.execute(
+        "UPDATE messages SET status = 'queued', channel = ?2, segments = ?3, effect = NULL, reply_unresolved = ?4
+         WHERE id = ?1 AND status = 'sending'",
+        &[id, &channel, &segments, &unresolved],
+    )?;
+    conversations::not_on_imessage(tx, &message.conversation_id, now + NOT_ON_IMESSAGE)?;
+    conversations::channel_changed(tx, &message.conversation_id, channel)?;
+    Ok(true)
+}
+
+/// A message that waited for too long.
+pub fn expire(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, job: &Job, id: &MessageId) -> Result<()> {
+    let reason = "It could not be handed over within its validity".to_owned();
+    failed(tx, ids, emitter, now, id, &Failure { code: FailureCode::Expired, reason })?;
+    queue::finish(tx, job)?;
+    settled(tx, job, id)
+}
+
+/// What a receipt says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Report {
+    Delivered,
+    Read,
+    Failed(Failure),
+}
+
+/// A receipt for one of our messages, named by our id or by the carrier's.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    pub message_id: Option<MessageId>,
+    pub provider_id: Option<String>,
+    pub report: Report,
+    pub channel: Option<Channel>,
+    pub at: Time,
+}
+
+/// Records a receipt; one for a message we do not know is ignored.
+pub fn report(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, receipt: &Receipt) -> Result<()> {
+    let id = match (&receipt.message_id, &receipt.provider_id) {
+        (Some(id), _) => Some(id.clone()),
+        (None, Some(provider)) => tx.optional(
+            "SELECT id FROM messages WHERE provider_id = ?1 AND direction = 'outbound'",
+            &[provider],
+            |row| row.get(0),
+        )?,
+        (None, None) => None,
+    };
+    let Some(id) = id else { return Ok(()) };
+    match &receipt.report {
+        Report::Delivered => delivered(tx, ids, emitter, now, &id, receipt),
+        Report::Read => was_read(tx, ids, emitter, now, &id, receipt),
+        Report::Failed(failure) => failed(tx, ids, emitter, now, &id, failure),
+    }
+}
+
+const DELIVERED: &str = "UPDATE messages SET status = 'delivered', delivered_at = ?2,
+        delivered_channel = COALESCE(CAST(?3 AS TEXT), channel), error_code = NULL, failure_reason = NULL
+    WHERE id = ?1 AND";
+
+fn delivered(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &MessageId, receipt: &Receipt) -> Result<()> {
+    let parameters: [&dyn crate::db::ToValue; 3] = [id, &receipt.at, &receipt.channel];
+    let mut changed = tx.optional(&format!("{DELIVERED} status = 'sent' {RETURNING}"), &parameters, read)?;
+    if changed.is_none() {
+        // The receipt came before the carrier's answer, or instead of it: it counts from here.
+        let early = format!("{DELIVERED} status IN ('queued', 'sending', 'unconfirmed') {RETURNING}");
+        changed = tx.optional(&early, &parameters, read)?;
+        if let Some(changed) = &changed {
+            meter(tx, now, id, changed)?;
+        }
+    }
+    changed.map_or(Ok(()), |changed| emit(tx, ids, emitter, now, id, &changed, Kind::MessageDelivered))
+}
+
+fn was_read(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &MessageId, receipt: &Receipt) -> Result<()> {
+    let before = super::find(tx, id)?.map(|message| message.status);
+    let changed = tx.optional(
+        &format!(
+            "UPDATE messages SET status = 'read', read_at = ?2, delivered_at = COALESCE(delivered_at, ?2),
+                 delivered_channel = COALESCE(delivered_channel, channel), error_code = NULL, failure_reason = NULL
+             WHERE id = ?1 AND status IN ('queued', 'sending', 'unconfirmed', 'sent', 'delivered') {RETURNING}"
+        ),
+        &[id, &receipt.at],
+        read,
+    )?;
+    let Some(changed) = changed else { return Ok(()) };
+    if matches!(before, Some(Status::Queued | Status::Sending | Status::Unconfirmed)) {
+        meter(tx, now, id, &changed)?;
+    }
+    emit(tx, ids, emitter, now, id, &changed, Kind::MessageRead)
+}
+
+fn meter(tx: &mut Tx<'_>, now: Time, id: &MessageId, changed: &Changed) -> Result<()> {
+    usage::count(tx, &usage::Counted {
+        account: &changed.account,
+        number: &changed.number,
+        message: id,
+        direction: Direction::Outbound,
+        channel: changed.channel,
+        segments: changed.segments,
+        at: now,
+    })
+}
+
+fn emit(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    id: &MessageId,
+    changed: &Changed,
+    kind: Kind,
+) -> Result<()> {
+    let subject = Subject {
+        account: &changed.account,
+        number: &changed.number,
+        conversation: &changed.conversation,
+        message: Some(id),
+        channel: changed.channel,
+    };
+    emitter.emit(tx, ids, now, kind, &subject, None)
+}
