@@ -6,3 +6,4 @@ pub mod carriers;
 pub mod channel;
 pub mod clock;
 pub mod id;
+pub mod network;
