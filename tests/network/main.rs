@@ -1,0 +1,8 @@
+//! The simulated network as servers, people and tests meet it: over HTTP, and over both kinds of link.
+
+mod faults;
+mod imessage;
+mod link;
+mod requests;
+mod throughput;
+mod world;
