@@ -221,6 +221,7 @@ pub type Inbox = mpsc::Sender<Arrival>;
 
 /// What a carrier can do; what it cannot is refused before it is handed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of its own")]
 pub struct Capabilities {
     pub sms: bool,
     pub mms: bool,

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use crate::carriers::{Answer, Inbound, Outbound, Outcome, Question, Text};
+use crate::carriers::{Inbound, Outcome};
 use crate::clock::{Clock, Time};
 use crate::id::Ids;
 
-use super::event::{Event, Refusal, Submitted, Verdict};
+use super::asks::Asked;
+use super::event::Event;
 use super::journal::Journal;
-use super::judge::{accepted, never_seen, refused};
-use super::link::{FromNetwork, Submit, ToNetwork};
+use super::link::{FromNetwork, ToNetwork};
 use super::links::{LinkId, Links};
 use super::offers;
 use super::state::State;
@@ -32,19 +32,9 @@ pub enum Command {
 pub type Deferred = Box<dyn FnOnce() + Send>;
 
 /// What happens at a later moment.
-enum Due {
+pub enum Due {
     Outcome(LinkId, u64, Outcome),
     Offer(u64, Option<LinkId>),
-}
-
-/// A question that waits until every other link has said what it had under way.
-struct Asked {
-    link: LinkId,
-    seq: u64,
-    message_id: String,
-    channel: crate::channel::Channel,
-    fence: u64,
-    waiting: Vec<LinkId>,
 }
 
 pub struct Core {
@@ -58,8 +48,9 @@ pub struct Core {
     journal: Journal,
     timers: BTreeMap<(i64, u64), Due>,
     timer_count: u64,
-    asked: Vec<Asked>,
-    fences: u64,
+    /// Questions that wait for other links, and how many fences were set.
+    pub asked: Vec<Asked>,
+    pub fences: u64,
 }
 
 impl Core {
@@ -123,7 +114,7 @@ impl Core {
     }
 
     /// The same; what the network has to tell about it goes rather over `link`.
-    fn record_for(&mut self, event: Event, link: Option<LinkId>) {
+    pub fn record_for(&mut self, event: Event, link: Option<LinkId>) {
         self.journal.add(&event);
         self.state.apply(event);
         self.note_fresh(link);
@@ -155,6 +146,12 @@ impl Core {
         }
     }
 
+    /// Lets `what` happen at `due`, in unix milliseconds.
+    pub fn at(&mut self, due: i64, what: Due) {
+        self.timer_count += 1;
+        self.timers.insert((due, self.timer_count), what);
+    }
+
     fn note_fresh(&mut self, link: Option<LinkId>) {
         let Self { state, links, timers, timer_count, now, .. } = self;
         state.offers.take_fresh(|id, due| {
@@ -176,7 +173,7 @@ impl Core {
         while let Some(first) = self.timers.first_entry().filter(|first| first.key().0 <= self.now) {
             match first.remove() {
                 Due::Outcome(link, seq, outcome) => {
-                    self.links.say(link, FromNetwork::Outcome { seq, outcome })
+                    self.links.say(link, FromNetwork::Outcome { seq, outcome });
                 }
                 Due::Offer(id, link) => self.links.make_ready(id, link),
             }
@@ -206,7 +203,9 @@ impl Core {
             ToNetwork::Submit(submit) => self.submit(link, *submit),
             ToNetwork::Ask { seq, question } => self.ask(link, seq, question),
             ToNetwork::Stored(mut stored) => {
-                stored.iter().for_each(|(id, _)| self.links.stored(*id));
+                for (id, _) in &stored {
+                    self.links.stored(*id);
+                }
                 stored.retain(|(id, _)| self.state.offers.get(*id).is_some());
                 if !stored.is_empty() {
                     self.record(Event::Stored(stored));
@@ -221,162 +220,8 @@ impl Core {
         self.passed(link, None);
     }
 
-    fn submit(&mut self, link: LinkId, Submit { seq, part, parts, outbound }: Submit) {
-        let outcome = match outbound {
-            Outbound::Text(text) => self.submit_text(link, seq, (part, parts), text),
-            Outbound::Typing { from, to } => Some(self.typing(&from, &to)),
-            Outbound::Reaction { .. } | Outbound::Background { .. } | Outbound::GroupName { .. } => {
-                Some(self.submit_other(outbound))
-            }
-        };
-        match outcome {
-            Some(outcome) if self.state.faults.accept_delay_ms > 0 => {
-                let delay = i64::try_from(self.state.faults.accept_delay_ms).unwrap_or(i64::MAX / 2);
-                self.timer_count += 1;
-                self.timers.insert((self.now + delay, self.timer_count), Due::Outcome(link, seq, outcome));
-            }
-            Some(outcome) => self.links.say(link, FromNetwork::Outcome { seq, outcome }),
-            None => {}
-        }
-    }
-
-    fn submit_text(
-        &mut self,
-        link: LinkId,
-        seq: u64,
-        (part, parts): (u16, u16),
-        text: Text,
-    ) -> Option<Outcome> {
-        let verdict = self.state.judge(&text);
-        let outcome = match verdict {
-            Verdict::Accepted => Some(accepted(&text.to)),
-            Verdict::Refused(refusal) => Some(refused(refusal)),
-            Verdict::Withheld => None,
-        };
-        let submitted = Submitted { at: self.now, part, parts, verdict, text };
-        self.record_for(Event::Submitted(Box::new(submitted)), Some(link));
-        if verdict == Verdict::Withheld
-            && let Some(place) = self.state.withheld.last()
-        {
-            self.links.held.insert(*place, (link, seq));
-        }
-        outcome
-    }
-
-    /// Everything that is neither a text nor typing: refused, or it happens at once.
-    fn submit_other(&mut self, outbound: Outbound) -> Outcome {
-        match self.judge_other(outbound) {
-            Err(refusal) => refused(refusal),
-            Ok(_) if self.state.faults.refuse_next > 0 => {
-                self.record(Event::RefusedOther);
-                refused(Refusal::Fault)
-            }
-            Ok(event) => {
-                self.record(event);
-                Outcome::Accepted { provider_id: None, group_provider_id: None }
-            }
-        }
-    }
-
-    fn judge_other(&self, outbound: Outbound) -> Result<Event, Refusal> {
-        let possible = |from: &str, to| self.state.why_not_imessage(from, to).map_or(Ok(()), Err);
-        match outbound {
-            Outbound::Reaction { from, to, message, reaction, .. } => {
-                possible(&from, &to)?;
-                let message = self.state.quoted(&from, &message).ok_or(Refusal::NoSuchMessage)?;
-                Ok(Event::TappedByLine { from, message, reaction })
-            }
-            Outbound::Background { from, to, image_url, .. } => {
-                possible(&from, &to)?;
-                Ok(Event::Background { from, to, image_url })
-            }
-            Outbound::GroupName { from, to, name } => {
-                possible(&from, &to)?;
-                let (id, group) = self.state.group_of(&to).ok_or(Refusal::NoSuchGroup)?;
-                let members = group.members.iter().map(ToString::to_string).collect();
-                Ok(Event::Group { id: id.to_string(), line: from, members, name: Some(name), told: false })
-            }
-            Outbound::Text(_) | Outbound::Typing { .. } => Err(Refusal::NoSuchMessage),
-        }
-    }
-
-    /// Typing leaves no trace: the sign is on the screen for a few seconds, and not in the journal.
-    fn typing(&mut self, from: &str, to: &crate::carriers::Target) -> Outcome {
-        if let Some(refusal) = self.state.why_not_imessage(from, to) {
-            return refused(refusal);
-        }
-        let (phones, with) = self.state.reached_by(from, to);
-        for phone in phones {
-            if let Some(handset) = self.state.handsets.get_mut(&phone) {
-                handset.thread(&with).types(self.now);
-            }
-            self.state.note(&phone, super::state::Change::Thread(with.clone()));
-        }
-        Outcome::Accepted { provider_id: None, group_provider_id: None }
-    }
-
     /// Something that is offered once: a person types.
     pub fn pass_on(&mut self, inbound: Inbound) {
         self.links.offer_once(inbound);
-    }
-
-    fn ask(&mut self, link: LinkId, seq: u64, question: Question) {
-        let answer = match question {
-            Question::Message { message_id, channel, .. } => match self.state.fate(&message_id, channel) {
-                Some(answer) => answer,
-                None => return self.ask_others(link, seq, message_id, channel),
-            },
-            Question::Reach { address, .. } => {
-                let imessage = self.state.is_on_imessage(&address);
-                Answer::Reach { imessage, sms: !address.contains('@') }
-            }
-            Question::FreshNumber { country, area_code, imessage } => {
-                match self.fresh_number(&country, area_code.as_deref(), imessage) {
-                    Some(number) => Answer::Number(number),
-                    None => Answer::CannotTell,
-                }
-            }
-            Question::NumberReleased { number } => {
-                self.record(Event::LineGone(number));
-                Answer::Done
-            }
-        };
-        self.links.say(link, FromNetwork::Answer { seq, answer });
-    }
-
-    /// The message was never seen. That is certain once every other link has said what it had under way: the
-    /// message may still be in the last words of a server that was killed.
-    fn ask_others(&mut self, link: LinkId, seq: u64, message_id: String, channel: crate::channel::Channel) {
-        self.fences += 1;
-        let fence = self.fences;
-        let mut waiting = self.links.ids();
-        waiting.retain(|other| *other != link);
-        for other in &waiting {
-            self.links.say(*other, FromNetwork::Fence { fence });
-        }
-        self.asked.push(Asked { link, seq, message_id, channel, fence, waiting });
-        self.settle_asked();
-    }
-
-    /// `link` has passed a fence, or all of them because it closed.
-    fn passed(&mut self, link: LinkId, fence: Option<u64>) {
-        for asked in &mut self.asked {
-            if fence.is_none_or(|fence| fence == asked.fence) {
-                asked.waiting.retain(|other| *other != link);
-            }
-        }
-        self.settle_asked();
-    }
-
-    fn settle_asked(&mut self) {
-        let Self { asked, links, state, .. } = self;
-        asked.retain(|asked| {
-            if !asked.waiting.is_empty() {
-                return links.is_open(asked.link);
-            }
-            let answer = state.fate(&asked.message_id, asked.channel).unwrap_or_else(never_seen);
-            links.say(asked.link, FromNetwork::Answer { seq: asked.seq, answer });
-            false
-        });
     }
 }

@@ -22,6 +22,10 @@ use super::watch::{bubble, row};
 pub enum Refused {
     Bad(String),
     NotFound(String),
+    /// The network has stopped.
+    Stopped,
+    /// The disk would not take it.
+    Disk(String),
 }
 
 pub type Result<T> = std::result::Result<T, Refused>;
@@ -184,7 +188,9 @@ impl Core {
         self.check_members(&line, &members)?;
         let name = change.name.or(standing);
         self.record(Event::Group { id: id.to_owned(), line, members, name, told: true });
-        before.iter().for_each(|member| self.state.note(member, Change::Thread(Name::from(id))));
+        for member in &before {
+            self.state.note(member, Change::Thread(Name::from(id)));
+        }
         self.group(id)
     }
 

@@ -60,42 +60,42 @@ impl IntoResponse for Refused {
         match self {
             Self::Bad(message) => flat(StatusCode::BAD_REQUEST, &message),
             Self::NotFound(message) => flat(StatusCode::NOT_FOUND, &message),
+            Self::Stopped => flat(StatusCode::SERVICE_UNAVAILABLE, "The simulated network is stopping"),
+            Self::Disk(message) => flat(StatusCode::INTERNAL_SERVER_ERROR, &message),
         }
     }
 }
 
-impl IntoResponse for Stopped {
-    fn into_response(self) -> Response {
-        flat(StatusCode::SERVICE_UNAVAILABLE, "The simulated network is stopping")
+impl From<Stopped> for Refused {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
     }
 }
 
 /// What every handler answers: JSON or an error.
-type Answer = Result<axum::Json<Value>, Response>;
+type Answer = Result<axum::Json<Value>, Refused>;
 
 /// An answer of the state as a response.
-fn answer(result: Result<super::desk::Result<Value>, Stopped>) -> Answer {
-    match result {
-        Ok(Ok(value)) => Ok(axum::Json(value)),
-        Ok(Err(refused)) => Err(refused.into_response()),
-        Err(stopped) => Err(stopped.into_response()),
-    }
+fn answer(result: Result<Result<Value, Refused>, Stopped>) -> Answer {
+    result?.map(axum::Json)
 }
 
 /// Reads a JSON body; an empty one counts as `{}`.
-fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Response> {
+fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
     let body = if body.is_empty() { b"{}" } else { body.as_ref() };
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let place = error.path().to_string();
-        let message =
-            if place == "." { error.inner().to_string() } else { format!("{place}: {}", error.inner()) };
-        flat(StatusCode::BAD_REQUEST, &message)
+        Refused::Bad(if place == "." {
+            error.inner().to_string()
+        } else {
+            format!("{place}: {}", error.inner())
+        })
     })
 }
 
-fn sound<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Response> {
-    query.map(|Query(query)| query).map_err(|error| flat(StatusCode::BAD_REQUEST, &error.body_text()))
+fn sound<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refused> {
+    query.map(|Query(query)| query).map_err(|error| Refused::Bad(error.body_text()))
 }
 
 async fn handsets(State(network): State<Network>) -> Answer {
@@ -189,28 +189,19 @@ struct LedgerQuery {
 async fn ledger(
     State(network): State<Network>,
     query: Result<Query<LedgerQuery>, QueryRejection>,
-) -> Response {
-    let query = match sound(query) {
-        Ok(query) => query,
-        Err(refused) => return refused,
-    };
+) -> Result<Response, Refused> {
+    let query = sound(query)?;
     let (after, limit) = (query.after.unwrap_or(0), query.limit.unwrap_or(1000).clamp(1, 10_000));
-    let page = network.run(move |core| serde_json::to_string(&core.state.ledger.page(after, limit))).await;
-    match page {
-        Ok(page) => {
-            let page = page.expect("the ledger is plain data");
-            ([(header::CONTENT_TYPE, "application/json")], page).into_response()
-        }
-        Err(stopped) => stopped.into_response(),
-    }
+    let page = network.run(move |core| serde_json::to_string(&core.state.ledger.page(after, limit))).await?;
+    let page = page.expect("the ledger is plain data");
+    Ok(([(header::CONTENT_TYPE, "application/json")], page).into_response())
 }
 
 async fn put_media(State(network): State<Network>, headers: HeaderMap, body: Bytes) -> Answer {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let kept = network.shelf.put(text(header::CONTENT_TYPE).unwrap_or_default(), body).await;
-    let name = kept.map_err(|error| flat(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))?;
-    let name =
-        name.ok_or_else(|| flat(StatusCode::BAD_REQUEST, "A phone cannot attach this content type"))?;
+    let name = kept.map_err(|error| Refused::Disk(error.to_string()))?;
+    let name = name.ok_or_else(|| Refused::Bad("A phone cannot attach this content type".to_owned()))?;
     let host = text(header::HOST).unwrap_or("localhost");
     Ok(axum::Json(json!({ "url": format!("http://{host}/sim/media/{name}") })))
 }
@@ -226,15 +217,10 @@ async fn get_media(State(network): State<Network>, Path(name): Path<String>) -> 
 }
 
 /// Server-sent events: `message`, `thread` and `handset` with the changed thing; `lost` when some were missed.
-async fn events(State(network): State<Network>, Path(number): Path<String>) -> Response {
-    if let Err(refused) = check_phone(&number) {
-        return refused.into_response();
-    }
-    let sights = network.run(move |core| core.watchers.watch(&mut core.state, &number)).await;
-    match sights {
-        Ok(sights) => Sse::new(stream(sights)).keep_alive(KeepAlive::default()).into_response(),
-        Err(stopped) => stopped.into_response(),
-    }
+async fn events(State(network): State<Network>, Path(number): Path<String>) -> Result<Response, Refused> {
+    check_phone(&number)?;
+    let sights = network.run(move |core| core.watchers.watch(&mut core.state, &number)).await?;
+    Ok(Sse::new(stream(sights)).keep_alive(KeepAlive::default()).into_response())
 }
 
 /// Ends when the network stops.

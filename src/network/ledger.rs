@@ -83,18 +83,15 @@ impl Ledger {
     pub fn add(&mut self, draft: Draft) -> u32 {
         let place =
             u32::try_from(self.entries.len()).expect("memory ends before four thousand million texts");
-        let id = match self.by_id.get_key_value(draft.id.as_str()) {
-            Some((id, &(first, last))) => {
-                let id = id.clone();
-                self.entries[last as usize].next = Some(place);
-                self.by_id.insert(id.clone(), (first, place));
-                id
-            }
-            None => {
-                let id = Name::from(draft.id);
-                self.by_id.insert(id.clone(), (place, place));
-                id
-            }
+        let id = if let Some((id, &(first, last))) = self.by_id.get_key_value(draft.id.as_str()) {
+            let id = id.clone();
+            self.entries[last as usize].next = Some(place);
+            self.by_id.insert(id.clone(), (first, place));
+            id
+        } else {
+            let id = Name::from(draft.id);
+            self.by_id.insert(id.clone(), (place, place));
+            id
         };
         let Extras { media_urls, effect, reply_to } = &draft.extras;
         let plain = media_urls.is_empty() && effect.is_none() && reply_to.is_none();

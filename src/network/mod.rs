@@ -4,11 +4,13 @@
 //! talk to it over a link ([`link`]), people and tests over `/sim` ([`http`]).
 //!
 //! One task ([`core`]) owns the state. Everything that happens is an event ([`event`]): first in the journal
-//! ([`journal`]), then applied to the state ([`state`]); a start replays the journal.
+//! ([`journal`]), then applied to the state ([`state`], [`apply`]); a start replays the journal.
 
 pub mod http;
 pub mod link;
 
+mod apply;
+mod asks;
 mod core;
 mod desk;
 mod event;
@@ -24,6 +26,7 @@ mod phone;
 mod serve;
 mod socket;
 mod state;
+mod submits;
 mod watch;
 
 use std::path::Path;

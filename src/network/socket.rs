@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures_util::{SinkExt, StreamExt};
 
+use super::desk::Refused;
 use super::http::flat;
 use super::link::ToNetwork;
 use super::{Link, Network};
@@ -21,7 +22,7 @@ async fn open(State(network): State<Network>, upgrade: WebSocketUpgrade) -> Resp
     match network.link().await {
         Ok(Some(link)) => upgrade.on_upgrade(move |socket| carry(socket, link)),
         Ok(None) => flat(StatusCode::SERVICE_UNAVAILABLE, "The link is down"),
-        Err(stopped) => stopped.into_response(),
+        Err(stopped) => Refused::from(stopped).into_response(),
     }
 }
 

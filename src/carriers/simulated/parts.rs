@@ -10,7 +10,6 @@ const MMS_MEDIA: usize = 10;
 /// The parts of `text`, in order; nearly always just itself.
 pub fn split(mut text: Text) -> Vec<Text> {
     match text.channel {
-        Channel::Sms => vec![text],
         Channel::Mms => {
             let rest = text.media_urls.split_off(text.media_urls.len().min(MMS_MEDIA));
             let later = rest.chunks(MMS_MEDIA).map(|media| Text {
@@ -25,6 +24,6 @@ pub fn split(mut text: Text) -> Vec<Text> {
             let bubble = Text { media_urls: Vec::new(), reply_to: None, ..text.clone() };
             vec![Text { body: String::new(), effect: None, ..text }, bubble]
         }
-        Channel::Imessage => vec![text],
+        Channel::Sms | Channel::Imessage => vec![text],
     }
 }
