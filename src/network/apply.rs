@@ -114,6 +114,11 @@ impl State {
             extras,
         };
         let place = self.ledger.add(draft);
+        self.take_effect(place, at, verdict);
+    }
+
+    /// A verdict uses up the fault that it came from; an accepted text appears on the phones.
+    fn take_effect(&mut self, place: u32, at: i64, verdict: Verdict) {
         match verdict {
             Verdict::Accepted => self.deliver(place, at + millis(self.faults.accept_delay_ms)),
             Verdict::Withheld => {

@@ -1,5 +1,10 @@
 //! The requests under `/sim`. No key is asked for here: the separate program listens on loopback only, and a server
 //! with the network inside checks its own keys before it. Errors are `{"error":"Bad Request","message":"…"}`.
+//!
+//! For the page that shows a phone there are, beyond what tests need: `GET /sim/handsets` (every phone),
+//! `GET /sim/handsets/{number}/messages?limit=N` (the newest only), `GET /sim/handsets/{number}/events` (its changes
+//! as they happen), `GET /sim/groups/{id}`, `GET /sim/faults`, `POST /sim/media` (the bytes of a picture, answered
+//! with its `url`), and `"answer_once": "…"` in `PUT /sim/handsets/{number}`: the phone answers the next text itself.
 
 use std::convert::Infallible;
 

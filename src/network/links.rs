@@ -19,7 +19,7 @@ const PATIENCE_MILLIS: i64 = 5_000;
 /// How many offers may be on their way over one link.
 const WINDOW: usize = 4_096;
 
-/// The bound of it is what servers may send: [`super::link::MOST_OUTSTANDING`] answers and a window of offers.
+/// The way to a server. What can wait in it is bounded: [`super::link::MOST_OUTSTANDING`] answers and [`WINDOW`] offers.
 pub type ToServer = UnboundedSender<Vec<FromNetwork>>;
 
 struct Link {

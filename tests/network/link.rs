@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::time::Duration;
 
-use agentphone::carriers::{Answer, Inbound, Outcome, Question};
+use agentphone::carriers::{Answer, Inbound, Outcome, Question, Target};
 use agentphone::channel::Channel;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
 
 use super::world::{ADA, IMESSAGE_LINE, SMS_LINE, Transport, World, accepted, text};
-use agentphone::carriers::Target;
 
 async fn says(world: &World, body: &str) {
     let said = json!({ "to": SMS_LINE, "body": body });
@@ -155,5 +156,65 @@ async fn a_torn_last_line_is_dropped() {
     assert_eq!(server.text("msg_2", ADA, "Hi").await, accepted());
     let world = world.again().await;
     assert_eq!(world.get("/sim/ledger").await["next"], 2, "what followed the tear is sound");
+    world.end().await;
+}
+
+/// A server that speaks the wire by hand.
+struct Raw(tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>);
+
+impl Raw {
+    async fn open(world: &World) -> Self {
+        let address = format!("ws://{}/sim/link", world.address);
+        Self(tokio_tungstenite::connect_async(address).await.unwrap().0)
+    }
+
+    async fn say(&mut self, messages: serde_json::Value) {
+        self.0.send(Message::text(messages.to_string())).await.unwrap();
+    }
+
+    async fn hear(&mut self) -> serde_json::Value {
+        let frame =
+            tokio::time::timeout(Duration::from_secs(3), self.0.next()).await.expect("a frame in time");
+        serde_json::from_str(frame.unwrap().unwrap().to_text().unwrap()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn what_another_server_has_under_way_counts_before_never_seen_is_answered() {
+    let world = World::new(Transport::Remote).await;
+    let server = world.server().await;
+    let mut other = Raw::open(&world).await;
+    // Until its first words are answered the network may not know this link.
+    other
+        .say(json!([{ "ask": { "seq": 1, "question": { "Reach": { "from": SMS_LINE, "address": ADA } } } }]))
+        .await;
+    let reach =
+        json!([{ "answer": { "seq": 1, "answer": { "Reach": { "imessage": false, "sms": true } } } }]);
+    assert_eq!(other.hear().await, reach);
+
+    let message_id = "msg_late".to_owned();
+    let question = Question::Message { message_id, provider_id: None, channel: Channel::Sms };
+    let asking = server.connection.carrier.ask(question);
+    let late = async {
+        let fence = other.hear().await[0]["fence"]["fence"].clone();
+        let text = json!({
+            "message_id": "msg_late", "attempt": 1, "from": SMS_LINE, "to": { "Person": ADA }, "channel": "sms",
+            "body": "Hi", "media_urls": [], "effect": null, "reply_to": null,
+        });
+        let submit = json!({ "seq": 2, "part": 0, "parts": 1, "outbound": { "Text": text } });
+        other.say(json!([{ "submit": submit }, { "fenced": { "fence": fence } }])).await;
+    };
+    let (answer, ()) = tokio::join!(asking, late);
+    assert_eq!(answer, Answer::Message(accepted()));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn words_that_are_no_messages_end_the_link() {
+    let world = World::new(Transport::Remote).await;
+    let mut raw = Raw::open(&world).await;
+    raw.say(json!({ "submit": 1 })).await;
+    let end = tokio::time::timeout(Duration::from_secs(3), raw.0.next()).await.expect("the link ends");
+    assert!(!matches!(end, Some(Ok(Message::Text(_)))), "{end:?}");
     world.end().await;
 }

@@ -1,12 +1,11 @@
 //! The requests under `/sim`, their shapes and their errors; SMS both ways.
 
-use agentphone::carriers::{Answer, Arrival, Inbound, Outcome, Question, ReceiptState, Target};
+use agentphone::carriers::{Answer, Arrival, Inbound, Outbound, Outcome, Question, ReceiptState, Target};
 use agentphone::channel::Channel;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
 use super::world::{ADA, BOB, SMS_LINE, Transport, World, accepted, plain};
-use agentphone::carriers::Outbound;
 
 async fn a_text_out(transport: Transport) {
     let world = World::new(transport).await;
