@@ -110,8 +110,7 @@ impl Ids {
         let mut state = self.state.lock().expect("id generation does not panic");
         if now > state.last_millis {
             state.last_millis = now;
-            state.last_random =
-                u128::from(state.rng.next_u64()) << 16 | u128::from(state.rng.next_u32() & 0xffff);
+            state.last_random = u128::from(state.rng.next_u64()) << 16 | u128::from(state.rng.next_u32() & 0xffff);
             // Head-room, so that counting up within one millisecond cannot overflow 80 bits.
             state.last_random &= (1 << 79) - 1;
         } else {
