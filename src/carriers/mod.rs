@@ -1,11 +1,13 @@
 //! How a message leaves and arrives. A carrier is two verbs over plain data, [`Carrier::submit`] and
 //! [`Carrier::ask`], plus a declaration of what it can do; what arrives it puts into its [`Inbox`]. One provider,
-//! one file. Nothing here knows our tables, our webhooks or our API.
+//! one file. Nothing here knows our tables, our webhooks or our API. The plain data is `serde` data too: a link to
+//! the simulated network carries it as it stands.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::channel::{Channel, Failure};
@@ -24,7 +26,7 @@ pub trait Carrier: Send + Sync {
 }
 
 /// What is sent. Numbers are E.164; `message_id` and every other id here is ours.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Outbound {
     Text(Text),
     /// A tapback on `message`; `None` takes ours back.
@@ -54,7 +56,7 @@ pub enum Outbound {
 }
 
 /// One message as it is handed over.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Text {
     pub message_id: String,
     /// 1 for the first hand-over of this message by this channel, then counted up.
@@ -69,7 +71,7 @@ pub struct Text {
 }
 
 /// To whom: one person, a group that exists, or a group that this message starts.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Target {
     Person(String),
     Group { group_id: String, provider_id: Option<String> },
@@ -77,14 +79,14 @@ pub enum Target {
 }
 
 /// A message by our id and by the carrier's, where it told us one.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct MessageRef {
     pub message_id: String,
     pub provider_id: Option<String>,
 }
 
 /// What became of a hand-over.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Outcome {
     Accepted {
         provider_id: Option<String>,
@@ -102,7 +104,7 @@ pub enum Outcome {
 }
 
 /// What can be asked.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Question {
     /// What became of a message that was handed over before a crash.
     Message { message_id: String, provider_id: Option<String>, channel: Channel },
@@ -114,7 +116,7 @@ pub enum Question {
     NumberReleased { number: String },
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Answer {
     /// The carrier knows what became of the message.
     Message(Outcome),
@@ -129,7 +131,7 @@ pub enum Answer {
 }
 
 /// What arrived, as plain data. `provider_id` makes it idempotent: the same one is stored once.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Inbound {
     Text(InboundText),
     Receipt(Receipt),
@@ -154,7 +156,7 @@ pub enum Inbound {
     },
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct InboundText {
     pub provider_id: String,
     pub from: String,
@@ -170,7 +172,7 @@ pub struct InboundText {
 }
 
 /// A delivery or read receipt, or a late failure, for one of our messages.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Receipt {
     pub provider_id: Option<String>,
     /// Where the carrier knows our id.
@@ -180,7 +182,7 @@ pub struct Receipt {
     pub at: Time,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ReceiptState {
     Delivered,
     Read,
@@ -188,7 +190,7 @@ pub enum ReceiptState {
 }
 
 /// A group thread as last seen.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Group {
     /// The carrier's name of the group; ours (`grp_…`) where it was started by us or the carrier uses such ids.
     pub provider_id: String,
@@ -197,7 +199,7 @@ pub struct Group {
     pub members: Vec<Member>,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Member {
     pub identifier: String,
     pub name: Option<String>,
@@ -209,8 +211,9 @@ pub struct Arrival {
     /// The name of the `[[carriers]]` table.
     pub carrier: Arc<str>,
     pub inbound: Inbound,
-    /// Answered after the commit; dropped without an answer if it could not be stored.
-    pub stored: oneshot::Sender<()>,
+    /// Answered after the commit, for a text with our message id of it (of a carousel: of its first image), for
+    /// everything else with `None`; dropped without an answer if it could not be stored.
+    pub stored: oneshot::Sender<Option<String>>,
 }
 
 /// Where carriers put what arrives.
@@ -218,6 +221,7 @@ pub type Inbox = mpsc::Sender<Arrival>;
 
 /// What a carrier can do; what it cannot is refused before it is handed over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a yes or no of its own")]
 pub struct Capabilities {
     pub sms: bool,
     pub mms: bool,
