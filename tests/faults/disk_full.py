@@ -4,7 +4,7 @@ import time
 
 from faults.refusal import await_recovery, check_reads, check_refusals, shape_problem, try_to_send
 from faults.scene import Outcome, Scene
-from faults.shims import compiled, loading
+from harness.preload import compiled, loading
 from harness.load import Load
 
 LONGEST_ANSWER = 10
@@ -46,8 +46,8 @@ def while_full(outcome, scene, control, round_number):
     wrong = sorted({problem for answer in late if (problem := shape_problem(answer))})
     outcome.require(not wrong, f"under load: {wrong[:3]}")
     outcome.require(late, "the load was never refused: the disk was not full")
-    too_late = [promise for promise in load.acknowledged if promise.at > full_since + 0.5]
-    outcome.require(not too_late, f"{len(too_late)} were acknowledged half a second into a full disk")
+    untrue = [promise.id for promise in load.acknowledged if promise.asked_at > full_since]
+    outcome.require(not untrue, f"{len(untrue)} texts asked for after the disk was full were acknowledged: {untrue[:3]}")
     tries = try_to_send(scene, 10, f"{name}t{round_number}", round_number)
     check_reads(outcome, scene, "disk full")
     return check_refusals(outcome, tries, LONGEST_ANSWER, "disk full")

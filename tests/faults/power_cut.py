@@ -6,7 +6,7 @@ import time
 
 from faults import disk
 from faults.scene import Outcome, Scene
-from faults.shims import compiled, loading
+from harness.preload import compiled, loading
 from harness.load import Load
 from harness.machine import median
 

@@ -98,7 +98,7 @@ class Scene:
         answer = api.post("/v1/messages", {"number_id": number["id"], "to_number": recipient, "body": text})
         if answer.status == 200:
             self.acknowledged.append(Acknowledged(answer.body["id"], text, answer.body["status"],
-                                                  number["phoneNumber"], recipient, round_number, 0.0))
+                                                  number["phoneNumber"], recipient, round_number, 0.0, 0.0))
         return answer
 
     def statuses(self):

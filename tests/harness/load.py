@@ -15,6 +15,7 @@ class Acknowledged:
     sender: str
     recipient: str
     round: int
+    asked_at: float
     at: float
 
     def as_dict(self):
@@ -81,13 +82,14 @@ class Load:
         api.close()
 
     def _send(self, api, number, recipient, text):
+        asked_at = time.monotonic()
         answer = api.post("/v1/messages", {"number_id": number["id"], "to_number": recipient, "body": text})
         if answer.status != 200:
             self.other_answers.append((time.monotonic(), answer))
             self.stopping.wait(0.02)
             return
         self.acknowledged.append(Acknowledged(answer.body["id"], text, answer.body["status"], number["phoneNumber"],
-                                              recipient, self.round, time.monotonic()))
+                                              recipient, self.round, asked_at, time.monotonic()))
 
 
 def phone_number(round_number, worker, person, generation):

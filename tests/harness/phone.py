@@ -67,10 +67,13 @@ class Sim:
         """Every entry from the first, with the outcomes as they are now."""
         return Sim(self.api).entries()
 
-    def await_quiet(self, deadline):
-        """Waits until no entry has come for a while."""
+    def await_quiet(self, deadline=None):
+        """Waits until no entry has come for a while (or the deadline has passed); gives the entries that came."""
+        came = self.entries()
         quiet_since = time.monotonic()
-        while time.monotonic() < deadline and time.monotonic() - quiet_since < QUIET:
-            if self.entries():
-                quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < QUIET and (deadline is None or time.monotonic() < deadline):
             time.sleep(0.1)
+            if new := self.entries():
+                came += new
+                quiet_since = time.monotonic()
+        return came
