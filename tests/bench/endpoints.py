@@ -8,14 +8,17 @@ and its own handling time, and answers at once; with `--reply` the answer is an 
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from harness.api import Api
 
 LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+TESTS = Path(__file__).resolve().parents[1]
 KEY = re.compile(rb"T\d{16}x\d+")
 
 
@@ -94,7 +97,7 @@ class Endpoints:
 
     def __enter__(self):
         command = [sys.executable, "-c", "from bench.endpoints import serve; serve()", *self.arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": sys.path[0]})
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(TESTS)})
         self.address = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
         self.api = Api(self.address, time_limit=60)
         return self

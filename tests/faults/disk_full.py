@@ -42,10 +42,9 @@ def while_full(outcome, scene, control, round_number):
     full_since = time.monotonic()
     time.sleep(1.0)
     scene.acknowledged += load.stop()
-    late = [answer for at, answer in load.other_answers]
-    wrong = sorted({problem for answer in late if (problem := shape_problem(answer))})
+    wrong = sorted({problem for door, answer in load.other_answers if (problem := shape_problem(answer, door))})
     outcome.require(not wrong, f"under load: {wrong[:3]}")
-    outcome.require(late, "the load was never refused: the disk was not full")
+    outcome.require(load.other_answers, "the load was never refused: the disk was not full")
     untrue = [promise.id for promise in load.acknowledged if promise.asked_at > full_since]
     outcome.require(not untrue, f"{len(untrue)} texts asked for after the disk was full were acknowledged: {untrue[:3]}")
     tries = try_to_send(scene, 10, f"{name}t{round_number}", round_number)

@@ -9,6 +9,7 @@ from harness.machine import median, percentile
 
 LATEST_KILL = 0.5
 SERVING_AGAIN = 2.0
+ACCEPT_DELAYS_MS = (0, 0, 5, 50)
 
 
 def run(options):
@@ -19,6 +20,7 @@ def run(options):
     with Scene(options, "kill") as scene:
         for round_number in range(options.rounds):
             moment = choice.uniform(0, LATEST_KILL)
+            scene.sim.faults(accept_delay_ms=choice.choice(ACCEPT_DELAYS_MS))
             load = Load(scene.apis(), scene.numbers, f"k{options.seed}", round_number).start()
             time.sleep(moment)
             scene.server.kill()
@@ -31,5 +33,6 @@ def run(options):
         outcome.figures |= {"rounds": options.rounds, "rounds_without_promise": empty_rounds, "broken_requests": broken,
                             "serving_again_p50_s": median(restarts), "serving_again_max_s": max(restarts),
                             "kill_moment_p50_s": percentile(moments, 50)}
+        scene.sim.faults(accept_delay_ms=0)
         outcome.require(max(restarts) < SERVING_AGAIN, f"serving again took {max(restarts):.2f} s")
         return scene.conclude(outcome)

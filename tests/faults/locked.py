@@ -21,6 +21,7 @@ def run(options):
         database = database_file(scene.server.folder)
         for index, manner in enumerate(manners):
             load = Load(scene.apis(2), scene.numbers, f"l{options.seed}l", 700 + index, pause=0.05).start()
+            time.sleep(0.3)
             slowest = while_locked(outcome, scene, database, manner, seconds, index)
             recovered = await_recovery(scene, f"l{options.seed}{manner}", LONGEST_RECOVERY)
             scene.acknowledged += load.stop()

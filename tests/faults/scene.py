@@ -7,7 +7,7 @@ from pathlib import Path
 
 from faults.verdict import judge
 from harness.api import Api
-from harness.load import Acknowledged
+from harness.load import Acknowledged, through_v1
 from harness.phone import Sim, all_messages, make_numbers, messages_at_rest
 from harness.programs import Network, Server
 
@@ -95,7 +95,7 @@ class Scene:
     def send(self, api, text, recipient, number=None, round_number=0):
         """Sends one text and notes the promise when the answer is 200; gives the answer."""
         number = number or self.numbers[0]
-        answer = api.post("/v1/messages", {"number_id": number["id"], "to_number": recipient, "body": text})
+        answer = through_v1(api, number, recipient, text)
         if answer.status == 200:
             self.acknowledged.append(Acknowledged(answer.body["id"], text, answer.body["status"],
                                                   number["phoneNumber"], recipient, round_number, 0.0, 0.0))

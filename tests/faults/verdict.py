@@ -48,7 +48,7 @@ def judge(acknowledged, ledger, messages):
     """The verdict on plain records: dictionaries as they came off the wire.
 
     `acknowledged`: id, text, answered (the status in the 200). `ledger`: the network's entries in order.
-    `messages`: every message the API shows, with id, status and body.
+    `messages`: every message the API shows, with id and status.
     """
     submits = [entry for entry in ledger if entry["direction"] == "out"]
     taken = [entry for entry in submits if entry["outcome"] in TAKEN]
@@ -107,10 +107,15 @@ def find_disordered(verdict, taken):
 
 
 def find_untrue(verdict, shown, standing):
-    """A message that failed for good must not stand in the ledger as accepted."""
+    """What the API says of any outbound message, acknowledged or not, must agree with the ledger."""
     for name, message in shown.items():
-        if message["status"] == "failed" and name in standing:
+        status = message["status"]
+        if status == "failed" and name in standing:
             verdict.untrue[name] = "failed, but the ledger has it as accepted"
+        elif status in ARRIVED and name not in standing:
+            verdict.untrue[name] = f"{status}, but not accepted in the ledger"
+        elif status in ON_THE_WAY:
+            verdict.untrue[name] = f"still {status} when everything had come to rest"
 
 
 def trailing_number(text):
