@@ -47,6 +47,7 @@ CONVERSATION = {
     "last_message_at": lambda row: row.last_at,
     "last_message_preview": lambda row: BODY,
     "message_count": lambda row: row.count,
+    "next_seq": lambda row: row.count + 1,
     "created_at": lambda row: row.at,
 }
 
@@ -57,12 +58,16 @@ MESSAGE = {
     "conversation_id": lambda row: row.conversation_id,
     "number_id": lambda row: row.number["id"],
     "direction": lambda row: "inbound" if row.inbound else "outbound",
-    "from_number": lambda row: row.person if row.inbound else row.number["phoneNumber"],
-    "to_number": lambda row: row.number["phoneNumber"] if row.inbound else row.person,
     "channel": lambda row: "sms",
-    "body": lambda row: BODY,
     "status": lambda row: "received" if row.inbound else "delivered",
+    "from_address": lambda row: row.person if row.inbound else row.number["phoneNumber"],
+    "to_address": lambda row: row.number["phoneNumber"] if row.inbound else row.person,
+    "body": lambda row: BODY,
+    "media_urls": lambda row: "[]",
     "received_at": lambda row: row.at,
+    "segments": lambda row: 1,
+    "delivered_at": lambda row: None if row.inbound else row.at,
+    "delivered_channel": lambda row: None if row.inbound else "sms",
 }
 
 
@@ -77,7 +82,6 @@ def load(folder, numbers, conversations, messages):
         now = int(time.time() * 1e3)
         insert(connection, CONVERSATION_TABLE, CONVERSATION, range(conversations), conversations, messages, owned, now)
         insert(connection, MESSAGE_TABLE, MESSAGE, range(messages), conversations, messages, owned, now)
-        connection.execute("ANALYZE")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         connection.close()

@@ -8,3 +8,5 @@ CREATE TABLE peer_usage (message BIGINT NOT NULL, segments BIGINT NOT NULL, at B
 CREATE TABLE peer_job (id BIGINT PRIMARY KEY, number BIGINT NOT NULL, run_at BIGINT NOT NULL, lease BIGINT);
 CREATE TABLE peer_event (message BIGINT NOT NULL, kind TEXT NOT NULL, at BIGINT NOT NULL);
 CREATE SEQUENCE peer_id CACHE 100;
+INSERT INTO peer_conversation SELECT number, person, 0, 0 FROM generate_series(1, 100) number, generate_series(1, 2000) person;
+ANALYZE;

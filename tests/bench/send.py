@@ -1,6 +1,7 @@
 """`script/bench send`: durable POST /v1/messages, counted only when answered `sent` and accepted in the ledger."""
 
 import argparse
+import os
 import re
 import subprocess
 from collections import Counter
@@ -62,10 +63,12 @@ def cell(reports, sent, entries):
     counted = sum(name in submits for name in set(sent))
     seconds = max(report["seconds"] for report in reports)
     return {"per_second": counted / seconds,
-            "p50_ms": max(report["p50_ms"] for report in reports), "p99_ms": max(report["p99_ms"] for report in reports),
+            "p50_ms": max(report["p50_ms"] for report in reports),
+            "p99_ms": max(report["p99_ms"] for report in reports),
             "answers": sum(report["answers"] for report in reports), "answered_sent": len(sent), "counted": counted,
             "doubled": sum(count > 1 for count in submits.values()),
-            "not_2xx": sum(report["not_2xx"] for report in reports), "broken": sum(report["broken"] for report in reports)}
+            "not_2xx": sum(report["not_2xx"] for report in reports),
+            "broken": sum(report["broken"] for report in reports)}
 
 
 def medians(cells):
@@ -77,6 +80,11 @@ def shortfalls(cells):
     return {key: sum(one[key] for one in cells) for key in ("doubled", "not_2xx", "broken")} | {
         "sent_but_not_in_ledger": sum(one["answered_sent"] - one["counted"] for one in cells),
         "answered_otherwise": sum(one["answers"] - one["answered_sent"] for one in cells)}
+
+
+def is_clean(faults):
+    """Nothing doubled, nothing claimed that the ledger lacks, no refusal and no broken connection."""
+    return not any(faults[key] for key in ("doubled", "sent_but_not_in_ledger", "not_2xx", "broken"))
 
 
 def on_sqlite(options, folder, stack, seed):
@@ -106,9 +114,9 @@ def goals(options, figures, flush):
     """The goals of the figures table that fit this run."""
     if options.clients == 1:
         return {"goal": "p50 <= 2 flushes + 0.5 ms", "goal_p50_ms": 2 * flush + 0.5,
-                "reached": figures["p50_ms"] <= 2 * flush + 0.5}
+                "reached": figures["p50_ms"] <= 2 * flush + 0.5 and is_clean(figures)}
     return {"goal": ">= 12,000/s and p99 <= 20 ms at 64 clients",
-            "reached": figures["per_second"] >= 12_000 and figures["p99_ms"] <= 20}
+            "reached": figures["per_second"] >= 12_000 and figures["p99_ms"] <= 20 and is_clean(figures)}
 
 
 def on_postgres(options, folder, stack, seed):
@@ -143,11 +151,12 @@ def postgres_figures(options, cells, flush):
     one, two = medians(cells["one"]), medians(cells["two"])
     peer = median(cells["pgbench"])
     ratio = two["per_second"] / one["per_second"]
-    return {f"one_{key}": value for key, value in one.items()} | {f"two_{key}": value for key, value in two.items()} | {
+    faults = shortfalls(cells["one"] + cells["two"])
+    named = {f"{name}_{key}": value for name, values in (("one", one), ("two", two)) for key, value in values.items()}
+    return named | {
         "pgbench_per_second": peer, "one_by_pgbench": one["per_second"] / peer, "two_by_one": ratio,
         "flush_p50_ms": flush, "clients": options.clients, "rounds": options.rounds,
-        "goal": "one >= 3,000/s; two >= 0.9 x one", "reached": one["per_second"] >= 3000 and ratio >= 0.9,
-        "cells": cells} | shortfalls(cells["one"] + cells["two"])
+        "goal": "one >= 3,000/s; two >= 0.9 x one", "reached": one["per_second"] >= 3000 and ratio >= 0.9 and is_clean(faults), "cells": cells} | faults
 
 
 def prepared_peer(postgres):
@@ -158,10 +167,14 @@ def prepared_peer(postgres):
 
 
 def pgbench(url, seconds):
-    """Messages a second of pgbench running what a message costs us."""
+    """Messages a second of pgbench running what a message costs us.
+
+    Sequential scans are off: on nearly empty tables they would make every serializable transaction conflict.
+    """
     command = ["pgbench", "-n", "-M", "prepared", "-c", str(PEER_CLIENTS), "-j", "2", "-T", str(seconds),
                "--max-tries", "10", "-f", str(PEER / "peer.pgbench"), url]
-    done = subprocess.run(command, check=True, text=True, capture_output=True)
+    environment = os.environ | {"PGOPTIONS": "-c enable_seqscan=off"}
+    done = subprocess.run(command, check=True, text=True, capture_output=True, env=environment)
     return float(re.search(r"tps = ([\d.]+)", done.stdout).group(1))
 
 

@@ -80,7 +80,7 @@ def keep_result(name, seed, figures):
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}-{now:%Y%m%dT%H%M%S}-{os.getpid()}.json"
     path.write_text(json.dumps(result, indent=1, default=str) + "\n")
-    print(f"$ {command}   # seed {seed}")
+    print(f"$ {command}" + (f"   # seed {seed}" if seed is not None else ""))
     for key, value in figures.items():
         if not isinstance(value, (list, dict)):
             print(f"  {key:<34} {shown(value)}")
