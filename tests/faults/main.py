@@ -4,9 +4,10 @@ import argparse
 import importlib
 import sys
 import time
+import traceback
 from contextlib import ExitStack
 
-from faults.scene import Options
+from faults.scene import Options, Outcome
 from harness.machine import chosen_seed, keep_result, work_folder
 from harness.programs import Postgres, binary
 
@@ -50,7 +51,11 @@ def run_one(name, database, options, executable, folder, seed, postgres):
     rounds = options.rounds or (quick if options.quick else full)
     module = importlib.import_module(f"faults.{name.replace('-', '_')}")
     began = time.monotonic()
-    outcome = module.run(Options(executable, folder, seed, options.quick, database, postgres, rounds))
+    try:
+        outcome = module.run(Options(executable, folder, seed, options.quick, database, postgres, rounds))
+    except Exception as problem:  # a test that broke off has failed; the others still run
+        traceback.print_exc()
+        outcome = Outcome(name, problems=[f"broke off: {problem!r}"])
     seconds = time.monotonic() - began
     print(f"{'ok    ' if outcome.passed else 'FAILED'} {name} on {database}, {seconds:.1f} s", flush=True)
     for problem in outcome.problems[:10]:
