@@ -1,0 +1,1 @@
+"""The figures: one module for each sub-command of `script/bench`."""

@@ -1,0 +1,115 @@
+"""Fills a stopped server's SQLite file with conversations and messages, faster than the doors could.
+
+The tables' columns stand in `CONVERSATION` and `MESSAGE` only. A column the table has and the list lacks must have a
+default or allow NULL; the loader names those that do not, so that a changed schema is noticed at once.
+"""
+
+import sqlite3
+import time
+
+from faults.locked import database_file
+
+BATCH = 10_000
+DAY_MS = 86_400_000
+BODY = "Is my bike ready? I could come by after work today"
+
+
+class Row:
+    """One message (and, for its conversation's first one, the conversation): what the columns are made from."""
+
+    def __init__(self, index, conversations, messages, numbers, now):
+        self.index = index
+        self.conversation = index % conversations
+        self.number = numbers[self.conversation % len(numbers)]
+        self.person = f"+1415{2_000_000 + self.conversation}"
+        self.seq = index // conversations + 1
+        self.count = messages // conversations
+        self.at = now - DAY_MS + index * DAY_MS // messages
+        self.last_at = now - DAY_MS + (messages - conversations + self.conversation) * DAY_MS // messages
+        self.inbound = self.seq % 2 == 1
+
+    @property
+    def conversation_id(self):
+        return f"conv_{self.conversation:026d}"
+
+    @property
+    def message_id(self):
+        return f"msg_{self.index:026d}"
+
+
+CONVERSATION_TABLE = "conversations"
+CONVERSATION = {
+    "id": lambda row: row.conversation_id,
+    "account_id": lambda row: row.number["account_id"],
+    "number_id": lambda row: row.number["id"],
+    "participant": lambda row: row.person,
+    "channel": lambda row: "sms",
+    "last_message_at": lambda row: row.last_at,
+    "last_message_preview": lambda row: BODY,
+    "message_count": lambda row: row.count,
+    "next_seq": lambda row: row.count + 1,
+    "created_at": lambda row: row.at,
+}
+
+MESSAGE_TABLE = "messages"
+MESSAGE = {
+    "id": lambda row: row.message_id,
+    "account_id": lambda row: row.number["account_id"],
+    "conversation_id": lambda row: row.conversation_id,
+    "number_id": lambda row: row.number["id"],
+    "direction": lambda row: "inbound" if row.inbound else "outbound",
+    "channel": lambda row: "sms",
+    "status": lambda row: "received" if row.inbound else "delivered",
+    "from_address": lambda row: row.person if row.inbound else row.number["phoneNumber"],
+    "to_address": lambda row: row.number["phoneNumber"] if row.inbound else row.person,
+    "body": lambda row: BODY,
+    "media_urls": lambda row: "[]",
+    "received_at": lambda row: row.at,
+    "segments": lambda row: 1,
+    "delivered_at": lambda row: None if row.inbound else row.at,
+    "delivered_channel": lambda row: None if row.inbound else "sms",
+}
+
+
+def load(folder, numbers, conversations, messages):
+    """Writes the rows and gives the conversation ids; the server must not be running."""
+    connection = sqlite3.connect(database_file(folder), isolation_level=None)
+    try:
+        connection.execute("PRAGMA synchronous=OFF")
+        check_columns(connection, CONVERSATION_TABLE, CONVERSATION)
+        check_columns(connection, MESSAGE_TABLE, MESSAGE)
+        owned = with_account(connection, numbers)
+        now = int(time.time() * 1e3)
+        insert(connection, CONVERSATION_TABLE, CONVERSATION, range(conversations), conversations, messages, owned, now)
+        insert(connection, MESSAGE_TABLE, MESSAGE, range(messages), conversations, messages, owned, now)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
+    return [f"conv_{index:026d}" for index in range(conversations)]
+
+
+def with_account(connection, numbers):
+    """The numbers with the account that owns them, as the database has it."""
+    owners = dict(connection.execute("SELECT id, account_id FROM numbers"))
+    return [number | {"account_id": owners[number["id"]]} for number in numbers]
+
+
+def check_columns(connection, table, columns):
+    """Stops with a clear sentence when the table and the list of columns do not fit."""
+    info = list(connection.execute(f"PRAGMA table_info({table})"))
+    known = {name for _, name, *_ in info}
+    needed = {name for _, name, _, required, default, _ in info if required and default is None}
+    unknown, missing = sorted(set(columns) - known), sorted(needed - set(columns))
+    if unknown or missing:
+        raise RuntimeError(f"bench/loader.py does not fit table {table}: unknown {unknown}, missing {missing}")
+
+
+def insert(connection, table, columns, indexes, conversations, messages, numbers, now):
+    """Inserts one row for each index, in transactions of `BATCH` rows."""
+    marks = ", ".join("?" * len(columns))
+    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+    for start in range(0, len(indexes), BATCH):
+        rows = (Row(index, conversations, messages, numbers, now) for index in indexes[start:start + BATCH])
+        connection.execute("BEGIN")
+        connection.executemany(statement, ([make(row) for make in columns.values()] for row in rows))
+        connection.execute("COMMIT")

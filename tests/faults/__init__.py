@@ -1,0 +1,1 @@
+"""Crash and fault tests: what an acknowledged message survives. Started by `script/bench faults`."""

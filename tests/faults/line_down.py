@@ -1,0 +1,48 @@
+"""The carrier is down, texts are accepted, the server is killed and restarted, the carrier comes back."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+from faults.scene import CLIENTS, Outcome, Scene
+
+
+def run(options):
+    """2,000 accepted (quick: 200) while the line is down; each must arrive once the line is up."""
+    outcome = Outcome("line-down")
+    count = 200 if options.quick else 2000
+    with Scene(options, "line-down") as scene:
+        scene.sim.faults(link_down=True)
+        answers = send_all(scene, count, f"d{options.seed}")
+        scene.server.kill()
+        outcome.figures["serving_again_s"] = scene.restart()
+        standing = [entry for entry in scene.sim.entries() if entry["outcome"] == "accepted"]
+        scene.sim.faults(link_down=False)
+        outcome.figures |= {"sent": count, "answered": tally(answers)}
+        outcome.require(len(scene.acknowledged) == count, f"{len(scene.acknowledged)} of {count} were acknowledged")
+        outcome.require(not standing, f"{len(standing)} were accepted while the line was down")
+        return scene.conclude(outcome)
+
+
+def send_all(scene, count, name):
+    """Sends `count` texts to as many people over several connections; the statuses that were answered."""
+    choice = random.Random(scene.options.seed)
+    people = choice.sample(range(1_000_000), count)
+
+    def share(worker):
+        api, answered = scene.api(), []
+        for n in range(worker, count, CLIENTS):
+            number = scene.numbers[n % len(scene.numbers)]
+            answered.append(scene.send(api, f"{name}n{n:06d}", f"+1415{2_000_000 + people[n]}", number))
+        return answered
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return [answer for answers in pool.map(share, range(CLIENTS)) for answer in answers]
+
+
+def tally(answers):
+    """How often each status was answered."""
+    counts = {}
+    for answer in answers:
+        name = answer.body.get("status") if answer.status == 200 else str(answer.status)
+        counts[name] = counts.get(name, 0) + 1
+    return counts

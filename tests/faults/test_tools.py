@@ -1,0 +1,209 @@
+"""Tests of the testers: the verdict on made-up ledgers, and the shims against a small SQLite writer.
+
+    python3 -m unittest discover -s tests -p 'test_*.py'
+"""
+
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from faults import disk
+from faults.refusal import shape_problem
+from faults.verdict import judge
+from harness.api import Answer
+from harness.load import phone_number, through_api
+from harness.preload import compiled, loading
+
+WRITER = """
+import os, sqlite3, sys
+folder, synchronous = sys.argv[1:]
+side = os.open(folder + "/note.tmp", os.O_CREAT | os.O_WRONLY)
+os.write(side, b"whole"); os.fsync(side); os.close(side)
+os.rename(folder + "/note.tmp", folder + "/note")
+connection = sqlite3.connect(folder + "/t.db", isolation_level=None)
+connection.execute("PRAGMA journal_mode=WAL")
+connection.execute("PRAGMA synchronous=" + synchronous)
+connection.execute("PRAGMA wal_autocheckpoint=20")
+connection.execute("CREATE TABLE IF NOT EXISTS t (n INTEGER PRIMARY KEY, body TEXT)")
+while True:
+    try:
+        n = connection.execute("INSERT INTO t (body) VALUES (?) RETURNING n", ("x" * 500,)).fetchone()[0]
+        print(n, flush=True)
+    except sqlite3.OperationalError as problem:
+        print("refused", problem, flush=True)
+"""
+
+
+def promise(name, text="hello 1", answered="sent"):
+    return {"id": name, "text": text, "answered": answered}
+
+
+def entry(name, body="hello 1", outcome="accepted", to="+14155550101", **changes):
+    return {"direction": "out", "message_id": name, "part": 1, "channel": "sms", "from": "+12065550100", "to": to,
+            "body": body, "outcome": outcome} | changes
+
+
+def message(name, status="delivered"):
+    return {"id": name, "status": status}
+
+
+class VerdictOnMadeUpRecords(unittest.TestCase):
+    def test_a_good_run_is_clean(self):
+        verdict = judge([promise("a"), promise("b", "hello 2", "queued")],
+                        [entry("a"), entry("b", "hello 2"), entry("x", direction="in")], [message("a"), message("b")])
+        self.assertTrue(verdict.clean, verdict.figures())
+        self.assertEqual((verdict.acknowledged, verdict.accepted), (2, 2))
+
+    def test_lost_when_the_api_does_not_know_it(self):
+        self.assertIn("a", judge([promise("a")], [entry("a")], []).lost)
+
+    def test_lost_when_it_waits_for_ever(self):
+        for status in ("queued", "sending"):
+            self.assertIn("a", judge([promise("a", answered="queued")], [], [message("a", status)]).lost)
+
+    def test_lost_when_sent_is_not_in_the_ledger(self):
+        self.assertIn("a", judge([promise("a")], [], [message("a", "sent")]).lost)
+        self.assertIn("a", judge([promise("a")], [entry("a", outcome="refused")], [message("a", "unconfirmed")]).lost)
+        self.assertIn("a", judge([promise("a", answered="queued")], [], [message("a", "delivered")]).lost)
+
+    def test_lost_when_another_text_arrived(self):
+        self.assertIn("a", judge([promise("a")], [entry("a", "hello 7")], [message("a")]).lost)
+
+    def test_unconfirmed_is_not_lost(self):
+        queued = promise("a", answered="queued")
+        self.assertTrue(judge([queued], [], [message("a", "unconfirmed")]).clean)
+        self.assertTrue(judge([queued], [entry("a", outcome="withheld")], [message("a", "unconfirmed")]).clean)
+
+    def test_doubled_when_taken_twice(self):
+        for outcome in ("accepted", "withheld"):
+            verdict = judge([promise("a")], [entry("a"), entry("a", outcome=outcome)], [message("a")])
+            self.assertIn(("a", "part 1 on sms taken 2 times"), verdict.doubled.items())
+
+    def test_not_doubled_when_refused_first_or_in_parts(self):
+        ledger = [entry("a", outcome="refused"), entry("a"), entry("a", part=2)]
+        self.assertTrue(judge([promise("a")], ledger, [message("a")]).clean)
+
+    def test_doubled_when_one_text_has_two_ids(self):
+        self.assertIn("hello 1", judge([promise("a")], [entry("a"), entry("b")], [message("a"), message("b")]).doubled)
+
+    def test_disordered_within_a_conversation_only(self):
+        ledger = [entry("b", "n2"), entry("a", "n1"), entry("c", "n0", to="+14155550102")]
+        verdict = judge([], ledger, [message(name) for name in "abc"])
+        self.assertEqual(list(verdict.disordered), ["a"])
+
+    def test_untrue_when_api_and_ledger_disagree(self):
+        self.assertIn("a", judge([], [entry("a")], [message("a", "failed")]).untrue)
+        self.assertIn("a", judge([], [], [message("a", "sent")]).untrue)
+        self.assertIn("a", judge([], [], [message("a", "sending")]).untrue)
+
+
+class Refusals(unittest.TestCase):
+    SENTENCE = "The disk is full"
+    TRIPLE = {"detail": SENTENCE, "message": SENTENCE,
+              "error": {"message": SENTENCE, "code": "UNAVAILABLE", "type": "api_error", "details": []}}
+
+    def test_the_contract_s_shapes_pass(self):
+        self.assertIsNone(shape_problem(Answer(503, {"retry-after": "1"}, self.TRIPLE)))
+        flat = {"error": "Service Unavailable", "message": self.SENTENCE}
+        self.assertIsNone(shape_problem(Answer(503, {"Retry-After": "1"}, flat), through_api))
+
+    def test_others_do_not(self):
+        self.assertIn("instead of 503", shape_problem(Answer(500, {"Retry-After": "1"}, self.TRIPLE)))
+        self.assertIn("without Retry-After", shape_problem(Answer(503, {}, self.TRIPLE)))
+        self.assertIn("another body", shape_problem(Answer(503, {"Retry-After": "1"}, {"error": "full"})))
+
+
+class PhoneNumbers(unittest.TestCase):
+    def test_each_conversation_has_its_own(self):
+        drawn = {phone_number(r, w, p, g) for r in (0, 1, 199) for w in (0, 7) for p in range(20) for g in (0, 1)}
+        self.assertEqual(len(drawn), 3 * 2 * 20 * 2)
+        self.assertTrue(all(len(number) == 12 for number in drawn))
+
+
+class Shims(unittest.TestCase):
+    def setUp(self):
+        self.work = Path(tempfile.mkdtemp()).resolve()
+        self.addCleanup(shutil.rmtree, self.work)
+        self.data = self.work / "data"
+        self.data.mkdir()
+
+    def write_and_kill(self, synchronous="FULL", seconds=0.4):
+        """Runs the writer under the power-cut shim and kills it; the numbers it acknowledged."""
+        self.base, self.log = self.work / "base", self.work / "log"
+        shutil.rmtree(self.base, ignore_errors=True)
+        shutil.copytree(self.data, self.base)
+        self.inodes = disk.inodes_of(self.data)
+        self.log.unlink(missing_ok=True)
+        environment = loading(compiled("power_cut", self.work), self.data, SHIM_LOG=self.log)
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, self.data, synchronous], env=environment,
+                                  stdout=subprocess.PIPE, text=True)
+        time.sleep(seconds)
+        writer.send_signal(signal.SIGKILL)
+        lines = writer.communicate()[0].split("\n")[:-1]
+        return [int(line) for line in lines]
+
+    def cut(self, seed):
+        """Puts the folder after a power cut in the place of the real one."""
+        target = self.work / "cut"
+        target.mkdir()
+        disk.cut(self.base, self.inodes, self.log, self.data, target, random.Random(seed))
+        shutil.rmtree(self.data)
+        target.rename(self.data)
+
+    def stored(self):
+        connection = sqlite3.connect(self.data / "t.db")
+        try:
+            self.assertEqual(connection.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+            return {row[0] for row in connection.execute("SELECT n FROM t")}
+        except sqlite3.DatabaseError:
+            return set()
+        finally:
+            connection.close()
+
+    def test_flushed_rows_survive_every_cut(self):
+        acknowledged = set()
+        for seed in range(8):
+            acknowledged.update(self.write_and_kill())
+            self.assertLessEqual(len(disk.unexplained(self.base, self.inodes, self.log, self.data)), 1)
+            self.cut(seed)
+            self.assertEqual(acknowledged - self.stored(), set(), f"seed {seed}")
+        self.assertGreater(len(acknowledged), 50)
+
+    def test_rows_that_were_not_flushed_are_lost(self):
+        lost = 0
+        for seed in range(4):
+            acknowledged = set(self.write_and_kill("OFF"))
+            self.cut(seed)
+            lost += len(acknowledged - self.stored())
+        self.assertGreater(lost, 0)
+
+    def test_a_full_disk_refuses_and_recovers(self):
+        control, printed = self.work / "full", self.work / "printed"
+        environment = loading(compiled("disk_full", self.work), self.data, SHIM_CONTROL=control)
+        with printed.open("w") as output:
+            writer = subprocess.Popen([sys.executable, "-c", WRITER, self.data, "FULL"], env=environment, stdout=output)
+        phases = []
+        for full in (False, True, False):
+            control.touch() if full else control.unlink(missing_ok=True)
+            time.sleep(0.3)
+            phases.append(printed.read_text().split("\n")[:-1])
+        writer.kill()
+        writer.wait()
+        before, during, after = phases[0], phases[1][len(phases[0]):], phases[2][len(phases[1]):]
+        self.assertTrue(before[-1].isdigit() and after[-1].isdigit(), "it must write before and after")
+        self.assertIn("full", during[-1])
+        acknowledged = {int(line) for line in phases[2] if line.isdigit()}
+        self.assertEqual(acknowledged - self.stored(), set())
+
+
+if __name__ == "__main__":
+    unittest.main()
