@@ -31,6 +31,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         assert code == 0, f"the server did not stop cleanly ({code}), see {running.log}"
 
 
+# Tokens per minute.
+LIMITS = {"AGENTPHONE_LIMITS_READS_PER_MINUTE": "60", "AGENTPHONE_LIMITS_WRITES_PER_MINUTE": "60"}
+
+
+@pytest.fixture(scope="session")
+def limited(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A second server, whose rate limits are small."""
+    running = Server(tmp_path_factory.mktemp("limited"), LIMITS, own_database=True)
+    yield running
+    running.stop()
+
+
 @pytest.fixture(scope="session")
 def network(server: Server) -> Network:
     return Network(server.origin, server.key)

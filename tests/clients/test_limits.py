@@ -1,24 +1,12 @@
-"""API rate limits, on a server of their own where they are small."""
+"""API rate limits, on a server of their own where they are 60 a minute: one token comes back each second."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from harness.account import Account, client
 from harness.errors import assert_api, assert_v1
 from harness.server import Server
-
-# Tokens per minute; a bucket of 60 refills one a second.
-LIMITS = {"AGENTPHONE_LIMITS_READS_PER_MINUTE": "60", "AGENTPHONE_LIMITS_WRITES_PER_MINUTE": "60"}
-
-
-@pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("limited"), LIMITS, own_database=True)
-    yield running
-    running.stop()
-
 
 @pytest.fixture
 def customer(limited: Server) -> Account:

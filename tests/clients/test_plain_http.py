@@ -18,7 +18,7 @@ MEBIBYTE = 1024 * 1024
 # --- keys -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Bearer nonsense", "Bearer agp_" + "a" * 38, "Basic YTpi"])
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer nonsense", "Bearer agp_" + "a" * 38, "Basic YTpi"])
 def test_without_a_valid_key_the_answer_is_401(header, server) -> None:
     headers = {} if header is None else {"Authorization": header}
     assert_v1(client(server.origin, None).get("/v1/agents", headers=headers), 401, "UNAUTHORIZED")

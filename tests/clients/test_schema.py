@@ -17,8 +17,8 @@ PHASES = "examples,coverage,fuzzing,stateful"
 
 
 @pytest.mark.timeout(1800)
-def test_every_answer_keeps_to_the_document(account, server, network, receiver, tmp_path) -> None:
-    phone, endpoint = network.handset(), receiver.endpoint()
+def test_every_answer_keeps_to_the_document(account, server, faulty, receiver, tmp_path) -> None:
+    phone, endpoint = faulty.handset(), receiver.endpoint()
     account.ok("POST", "/v1/webhooks", json={"url": endpoint.url})
     phone.text(account.sms["phoneNumber"], "Something to find")
     account.conversation_with(phone.number)
