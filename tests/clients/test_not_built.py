@@ -1,0 +1,71 @@
+"""What later stages bring answers 404 with `NOT_AVAILABLE` until it is there, never a 5xx that clients would repeat."""
+
+import pytest
+
+from harness.account import client
+from harness.errors import assert_v1
+
+LATER = [
+    ("GET", "/v1/messages?query=bike"), ("DELETE", "/v1/messages/msg_x"), ("DELETE", "/v1/conversations/conv_x"),
+    ("GET", "/v1/contacts"), ("POST", "/v1/contacts"), ("GET", "/v1/contacts/con_x"), ("PATCH", "/v1/contacts/con_x"),
+    ("DELETE", "/v1/contacts/con_x"),
+    ("GET", "/v1/numbers/available"), ("GET", "/v1/numbers/lookup?phoneNumbers=%2B14155550142"),
+    ("GET", "/v1/numbers/num_x/calls"), ("GET", "/v1/numbers/num_x/contact-card"), ("PUT", "/v1/numbers/num_x/contact-card"),
+    ("DELETE", "/v1/numbers/num_x/contact-card"),
+    ("GET", "/v1/agents/voices"), ("GET", "/v1/agents/agt_x/calls"),
+    ("GET", "/v1/usage"), ("GET", "/v1/usage/daily"), ("GET", "/v1/usage/monthly"), ("GET", "/v1/usage/by-number"),
+    ("GET", "/v1/usage/by-agent"), ("GET", "/v1/usage/statement"),
+    ("POST", "/v1/register"), ("GET", "/v1/register"), ("PATCH", "/v1/register"), ("GET", "/v1/register/status"),
+    ("GET", "/v1/sub-accounts"), ("POST", "/v1/sub-accounts"), ("PATCH", "/v1/sub-accounts/acct_x"), ("DELETE", "/v1/sub-accounts/acct_x"),
+    ("POST", "/v1/verify/send"), ("POST", "/v1/verify/check"), ("POST", "/v1/feedback"),
+    ("GET", "/v1/calls"), ("POST", "/v1/calls"), ("POST", "/v1/calls/web"), ("GET", "/v1/calls/call_x"), ("POST", "/v1/calls/call_x/end"),
+    ("GET", "/v1/calls/call_x/recording"), ("GET", "/v1/calls/call_x/transcript"), ("GET", "/v1/calls/call_x/transcript/stream"),
+    ("GET", "/v1/sip-trunks"), ("POST", "/v1/sip-trunks"), ("GET", "/v1/sip-trunks/x"), ("PATCH", "/v1/sip-trunks/x"), ("DELETE", "/v1/sip-trunks/x"),
+    ("GET", "/v1/location/%2B14155550142"), ("POST", "/v1/location/refresh"),
+    ("POST", "/integrations/whatsapp/connect"), ("GET", "/integrations/whatsapp/status"), ("DELETE", "/integrations/whatsapp/x"),
+    ("GET", "/integrations/whatsapp/x/available-numbers"), ("POST", "/integrations/whatsapp/x/numbers"),
+    ("GET", "/integrations/whatsapp/x/templates"), ("POST", "/integrations/whatsapp/x/templates"), ("DELETE", "/integrations/whatsapp/x/templates"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), LATER, ids=[f"{method} {path}" for method, path in LATER])
+def test_it_is_not_available_yet(method, path, account) -> None:
+    body = {} if method in ("POST", "PUT", "PATCH") else None
+    assert_v1(account.http.request(method, path, json=body), 404, "NOT_AVAILABLE")
+
+
+@pytest.mark.parametrize("path", ["/v0/agent/sign-up", "/v0/agent/verify"])
+def test_signing_up_needs_no_key_and_is_not_available_yet(path, server) -> None:
+    assert_v1(client(server.origin, None).post(path, json={}), 404, "NOT_AVAILABLE")
+
+
+def test_the_rich_acts_of_imessage_come_later_and_sms_says_what_it_cannot(account, network) -> None:
+    """On SMS each act has an answer of its own in the contract; until it is built it may be unavailable, nothing else."""
+    plain, apple = network.handset(), network.handset(imessage=True)
+    text = account.send(plain.number)
+    blue = account.send(apple.number, number_id=account.imessage["id"])
+    for sent, sms in ((text, True), (blue, False)):
+        message, conversation = f"/v1/messages/{sent['id']}", f"/v1/conversations/{sent['conversation_id']}"
+        reaction = account.http.post(f"{message}/reactions", json={"reaction": "love"})
+        typing = account.http.post(f"{conversation}/typing")
+        background = account.http.post(f"{conversation}/background", json={"image_url": "https://example.com/a.png"})
+        removal = account.http.delete(f"{conversation}/background")
+        if sms and reaction.status_code == 400:
+            assert_v1(reaction, 400, "CHANNEL_NOT_SUPPORTED")
+        else:
+            assert_v1(reaction, 404, "NOT_AVAILABLE")
+        if sms and typing.status_code == 200:
+            assert typing.json() == {
+                "conversationId": sent["conversation_id"], "channel": "sms", "status": "typing indicator not supported",
+            }
+        else:
+            assert_v1(typing, 404, "NOT_AVAILABLE")
+        if sms and background.status_code == 200:
+            assert background.json() == {
+                "conversationId": sent["conversation_id"], "channel": "sms", "hasBackground": False,
+                "backgroundId": None, "backgroundVersion": None, "changed": False,
+            }
+        else:
+            assert_v1(background, 404, "NOT_AVAILABLE")
+        if not (sms and removal.status_code == 204):
+            assert_v1(removal, 404, "NOT_AVAILABLE")
