@@ -14,8 +14,14 @@ use crate::carriers::Connection;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
+use crate::http::idempotency::Live;
+use crate::http::totals::Totals;
 use crate::id::Ids;
+use crate::jobs::settler::Settler;
+use crate::media_store::MediaStore;
 use crate::net;
+use crate::network::Network;
+use crate::phone::lines::Lines;
 
 /// The running server. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +42,17 @@ pub struct Parts {
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
     pub waiting: Waiting,
+    /// What the carriers can do, for the nouns.
+    pub lines: Lines,
+    /// Records how hand-overs end.
+    pub settler: Settler,
+    /// The simulated network, when it runs inside this process.
+    pub network: Option<Network>,
+    /// Hosted attachments.
+    pub media: MediaStore,
+    /// Idempotency keys whose requests are being answered.
+    pub live: Live,
+    pub totals: Totals,
     /// The address that was bound; set before the first request.
     pub bound: OnceLock<std::net::SocketAddr>,
 }

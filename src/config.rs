@@ -125,6 +125,13 @@ pub enum CarrierKind {
     Simulated,
 }
 
+impl Carrier {
+    /// The simulated network inside this process.
+    pub fn simulated() -> Self {
+        Self { name: "simulated".to_owned(), kind: CarrierKind::Simulated, url: None, numbers: Vec::new() }
+    }
+}
+
 impl Config {
     /// The settings of `profile`, with `file` and the variables `environment` laid over them.
     pub fn load(

@@ -1,1 +1,194 @@
-fn main() {}
+//! The command line only. What a command does stands in the library, under `cli/`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use agentphone::cli::accounts::Desk;
+use agentphone::cli::starter;
+use agentphone::clock::Clock;
+use agentphone::config::{Carrier, CarrierKind, Config, LogFormat, Profile};
+use agentphone::db::Db;
+use agentphone::id::Ids;
+use agentphone::server::{self, Server};
+use agentphone::{http, network};
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// A phone carrier for AI agents.
+#[derive(Parser)]
+#[command(name = "agentphone", version, arg_required_else_help = true)]
+struct Arguments {
+    /// Settings laid over the defaults (see agentphone.default.toml).
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Log lines for people (text) or machines (json).
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run on this laptop: simulated network, starter project, loopback only.
+    Dev,
+    /// Run in production; refuses to start without what is unsafe to guess.
+    Serve,
+    /// Make and list projects.
+    #[command(subcommand)]
+    Project(Project),
+    /// Make, list and revoke API keys.
+    #[command(subcommand)]
+    Key(Key),
+    /// Bring the database's schema up to date and end.
+    Migrate,
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Run the simulated network as a program of its own.
+    Network {
+        /// The loopback address to listen on; port 0 takes a free one.
+        #[arg(long)]
+        listen: SocketAddr,
+        /// The folder of its journal.
+        #[arg(long)]
+        data: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+enum Project {
+    /// Make a project; prints its id.
+    Create {
+        #[arg(long)]
+        name: String,
+    },
+    /// List all projects.
+    List,
+}
+
+#[derive(Subcommand)]
+enum Key {
+    /// Make an API key; prints it, once.
+    Create {
+        #[arg(long)]
+        name: String,
+        /// The project's id; not needed while there is only one.
+        #[arg(long)]
+        project: Option<String>,
+    },
+    /// List all keys, without the keys themselves.
+    List,
+    /// Revoke a key at once and for good.
+    Revoke { id: String },
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(arguments))
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let profile = match arguments.command {
+        Command::Serve => Profile::Production,
+        _ => Profile::Development,
+    };
+    let mut config = Config::load(profile, arguments.config.as_deref(), std::env::vars())?;
+    log(&config, arguments.log.as_deref());
+    match arguments.command {
+        Command::Dev => {
+            if config.carriers.is_empty() {
+                config.carriers.push(Carrier::simulated());
+            }
+            dev(config).await
+        }
+        Command::Serve => serve(config).await,
+        Command::Project(Project::Create { name }) => Desk::open(&config).await?.create_project(&name).await,
+        Command::Project(Project::List) => Desk::open(&config).await?.list_projects().await,
+        Command::Key(Key::Create { name, project }) => Desk::open(&config).await?.create_key(&name, project).await,
+        Command::Key(Key::List) => Desk::open(&config).await?.list_keys().await,
+        Command::Key(Key::Revoke { id }) => Desk::open(&config).await?.revoke_key(&id).await,
+        Command::Migrate => {
+            Db::open_beside(server::location(&config), Ids::from_system(Clock::system())).await?;
+            println!("The schema is up to date.");
+            Ok(())
+        }
+        Command::Openapi => {
+            print!("{}", http::openapi());
+            Ok(())
+        }
+        Command::Network { listen, data } => simulate(listen, data).await,
+    }
+}
+
+async fn listener(address: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} (AGENTPHONE_LISTEN); is another program there?"))
+}
+
+async fn dev(config: Config) -> anyhow::Result<()> {
+    let listener = listener(&config.listen).await?;
+    let address = listener.local_addr()?;
+    anyhow::ensure!(address.ip().is_loopback(), "`agentphone dev` listens on loopback only; use `agentphone serve`");
+    let server = start(config, listener).await?;
+    let prepared = starter::prepare(&server).await?;
+    starter::print(&server, &prepared, "/");
+    end_of_days().await;
+    server.stop().await;
+    Ok(())
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let listener = listener(&config.listen).await?;
+    let server = start(config, listener).await?;
+    println!("AgentPhone is listening on http://{}", server.address);
+    end_of_days().await;
+    server.stop().await;
+    Ok(())
+}
+
+async fn start(config: Config, listener: TcpListener) -> anyhow::Result<Server> {
+    let clock = Clock::system();
+    let ids = Ids::from_system(clock.clone());
+    Server::start(config, listener, clock, ids).await
+}
+
+async fn simulate(listen: SocketAddr, data: PathBuf) -> anyhow::Result<()> {
+    anyhow::ensure!(listen.ip().is_loopback(), "the simulated network listens on loopback only");
+    let listener = listener(&listen.to_string()).await?;
+    println!("The simulated network is listening on http://{}", listener.local_addr()?);
+    let clock = Clock::system();
+    let ids = Ids::from_system(clock.clone());
+    let stop = CancellationToken::new();
+    let serving = network::serve(listener, &data, clock, ids, stop.clone());
+    tokio::select! {
+        served = serving => served,
+        () = end_of_days() => Ok(()),
+    }
+}
+
+/// Returns when somebody asks the program to end.
+async fn end_of_days() {
+    let interrupt = tokio::signal::ctrl_c();
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = interrupt => {}
+        () = terminate => {}
+    }
+}
+
+fn log(config: &Config, format: Option<&str>) {
+    let filter = EnvFilter::try_from_env("AGENTPHONE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let json = format.map_or(config.log == LogFormat::Json, |format| format == "json");
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json { lines.json().init() } else { lines.with_target(false).init() }
+}

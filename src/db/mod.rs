@@ -64,14 +64,20 @@ const READERS: usize = 2;
 impl Db {
     /// Opens the database, bringing its schema up to date.
     pub async fn open(location: Location, ids: Ids) -> anyhow::Result<Self> {
-        tokio::task::spawn_blocking(move || Self::open_blocking(&location, ids)).await?
+        tokio::task::spawn_blocking(move || Self::open_blocking(&location, ids, true)).await?
     }
 
-    fn open_blocking(location: &Location, ids: Ids) -> anyhow::Result<Self> {
+    /// Opens the database beside a server that may be running on it, for a command that looks or changes a row.
+    pub async fn open_beside(location: Location, ids: Ids) -> anyhow::Result<Self> {
+        tokio::task::spawn_blocking(move || Self::open_blocking(&location, ids, false)).await?
+    }
+
+    fn open_blocking(location: &Location, ids: Ids, alone: bool) -> anyhow::Result<Self> {
         let writes = Arc::new(Intake::new(ROOM));
         let (reads, presence, bus) = match location {
             Location::File(path) => {
-                let presence = Presence::alone(lock(path)?, &ids);
+                let folder = if alone { Some(lock(path)?) } else { None };
+                let presence = Presence::alone(folder, &ids);
                 migrate::sqlite(&mut sqlite::open(path, false)?).context("migrating the database")?;
                 let reads = Arc::new(Intake::new(ROOM));
                 let bus = Arc::new(Bus::default());

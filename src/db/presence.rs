@@ -25,12 +25,12 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// The only process there is, for as long as it holds `folder`.
-    pub(super) fn alone(folder: std::fs::File, ids: &Ids) -> Self {
+    /// The only server there is, for as long as it holds `folder`.
+    pub(super) fn alone(folder: Option<std::fs::File>, ids: &Ids) -> Self {
         Self {
             current: watch::Sender::new(Some(Incarnation::new(ids))),
             left: Arc::default(),
-            _folder: Some(folder),
+            _folder: folder,
         }
     }
 

@@ -83,6 +83,16 @@ fn failed(error: &Error, door: Door, before: Response) -> Response {
     Response::from_parts(parts, Body::from(body.to_string()))
 }
 
+/// Status and body of an error, as it leaves by the door of `operation` (`POST /v1/messages`).
+pub fn rendered(error: &Error, operation: &str) -> (u16, String) {
+    let path = operation.split(' ').nth(1).unwrap_or_default();
+    let (status, body) = match Door::of(path) {
+        Door::V1 => (error.code().status(), triple(error)),
+        Door::Api => flat(error),
+    };
+    (status, body.to_string())
+}
+
 /// The body of /v1: one that satisfies every known client.
 pub fn triple(error: &Error) -> Value {
     let (code, message) = (error.code(), error.to_string());

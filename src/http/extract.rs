@@ -72,7 +72,8 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let query = parts.uri.query().unwrap_or_default();
-        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        // Some clients spell what they leave out as `name=`.
+        let pairs = url::form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.is_empty());
         let map = pairs.map(|(key, value)| (key.into_owned(), Value::String(value.into_owned()))).collect();
         typed(respell(map, to_camel), Place::Query).map(Self)
     }
@@ -106,6 +107,11 @@ async fn read_json(request: Request) -> Result<Value> {
         return Err(Error::at(Place::Header, "Content-Type", "content_type", message));
     }
     crate::json::parse(&body).map_err(|error| Error::field("", "json", format!("The body is not valid JSON: {error}")))
+}
+
+/// For a field in which null says something that absence does not.
+pub fn present<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// The whole body, if it is no longer than `most`.

@@ -18,9 +18,14 @@ pub mod answer;
 mod api;
 mod auth;
 pub mod extract;
+pub mod idempotency;
+mod media;
 pub mod page;
 mod rates;
+mod sending;
 pub mod serve;
+mod sim;
+pub mod totals;
 mod v1;
 
 /// What the OpenAPI document says of the whole.
@@ -71,6 +76,8 @@ pub fn router(app: &App) -> Router {
         .route("/openapi.json", axum::routing::get(move || openapi_file(document.clone())))
         .route("/healthz", axum::routing::get(|| async { Json(json!({"status": "ok"})) }))
         .route("/readyz", axum::routing::get(ready))
+        .merge(media::router())
+        .merge(sim::router(app))
         .fallback(unknown)
         .with_state(app.clone());
     let front = Front { app: app.clone(), remembered: Arc::default(), buckets: Arc::default() };

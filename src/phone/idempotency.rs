@@ -65,6 +65,14 @@ pub fn in_progress() -> Error {
     }
 }
 
+/// Whether the process of `holder` still runs.
+pub fn is_alive(tx: &mut Tx<'_>, holder: &Incarnation) -> Result<bool> {
+    if !tx.is_shared() {
+        return Ok(false);
+    }
+    tx.exists("SELECT 1 FROM incarnations WHERE id = ?1", &[holder])
+}
+
 /// Takes the key for the object that this unit makes. A concurrent taker is told that it is in progress.
 pub fn take(tx: &mut Tx<'_>, used: &Use, object_id: &str, holder: Option<&Incarnation>, now: Time) -> Result<()> {
     let taken = tx.execute(

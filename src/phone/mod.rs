@@ -2,6 +2,7 @@
 //! functions over a [`crate::db::Tx`]. They know no HTTP, no carrier, and never wait.
 
 pub mod accounts;
+pub mod attempts;
 pub mod keys;
 pub mod consent;
 pub mod conversations;

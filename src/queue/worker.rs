@@ -24,8 +24,11 @@ use crate::id::Incarnation;
 pub trait Work: Send + Sync + 'static {
     type Ready: Send + 'static;
 
+    /// Whether jobs of this lane may be claimed now; a closed lane is looked at again at the next poll.
+    fn is_open(&self, tx: &mut Tx<'_>, lane: &Lane) -> Result<bool>;
+
     /// Writes what must be durable before anything happens outside, and gathers what is needed for it. `None`
-    /// when there is nothing left to do; the job is then already finished.
+    /// when there is nothing to do outside: what becomes of the job was then written here as well.
     fn prepare(&self, tx: &mut Tx<'_>, job: &Job) -> Result<Option<Self::Ready>>;
 
     /// Does it, and records the outcome together with the job's end.
@@ -215,7 +218,8 @@ fn look<W: Work>(
 ) -> Result<Found<W::Ready>> {
     let lane = Lane { class, name: asked.lane.clone() };
     let held = !exclusive || !asked.renew || store::hold_lane(tx, &lane.name, me, now)?;
-    let claimed = if held { store::claim(tx, &lane, me, now, asked.most)? } else { Vec::new() };
+    let claimed =
+        if held && work.is_open(tx, &lane)? { store::claim(tx, &lane, me, now, asked.most)? } else { Vec::new() };
     let drained = claimed.len() < asked.most;
     let mut jobs = Vec::with_capacity(claimed.len());
     for job in claimed {

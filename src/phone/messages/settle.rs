@@ -170,12 +170,10 @@ fn fall_back(tx: &mut Tx<'_>, now: Time, id: &MessageId) -> Result<bool> {
     Ok(true)
 }
 
-/// A message that waited for too long.
-pub fn expire(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, job: &Job, id: &MessageId) -> Result<()> {
+/// A message that waited for too long fails; its job is for the caller to finish.
+pub fn expire(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &MessageId) -> Result<()> {
     let reason = "It could not be handed over within its validity".to_owned();
-    failed(tx, ids, emitter, now, id, &Failure { code: FailureCode::Expired, reason })?;
-    queue::finish(tx, job)?;
-    settled(tx, job, id)
+    failed(tx, ids, emitter, now, id, &Failure { code: FailureCode::Expired, reason })
 }
 
 /// What a receipt says.

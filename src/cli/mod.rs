@@ -1,0 +1,4 @@
+//! The command line: what each command does, on top of the library. It decides nothing that the server decides.
+
+pub mod accounts;
+pub mod starter;

@@ -1,0 +1,145 @@
+//! The starter project of `agentphone dev`: an account with an agent, one SMS and one iMessage number and a key,
+//! made at the first start, and what is printed at every start.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+
+use crate::app::App;
+use crate::carriers::{Answer, Question};
+use crate::db::Tx;
+use crate::id::{AccountId, AgentId, KeyId, NumberId};
+use crate::phone::{accounts, agents, keys, numbers, webhooks};
+use crate::server::Server;
+
+/// Whom the printed curl line texts: a phone of the simulated network that answers once by itself.
+const FRIEND: &str = "+14155550142";
+
+/// What a newcomer needs to see.
+pub struct Starter {
+    pub account: AccountId,
+    pub key: String,
+    pub sms_number: String,
+    pub imessage_number: Option<String>,
+    pub secret: String,
+}
+
+/// Finds or makes the starter project.
+pub async fn prepare(server: &Server) -> anyhow::Result<Starter> {
+    let app = &server.app;
+    let account = match app.db.read(accounts::list).await.map_err(fault)?.into_iter().next() {
+        Some(account) => account.id,
+        None => create(app).await?,
+    };
+    let key = key(app, &account).await?;
+    let wanted = account.clone();
+    let (numbers, secret) = app
+        .db
+        .read(move |tx| {
+            let numbers = numbers::starters(tx, &wanted)?;
+            let first = numbers.iter().find(|(_, _, imessage)| !imessage).map(|(id, ..)| id.clone());
+            let secret = match first {
+                Some(id) => webhooks::number_secret(tx, &wanted, &id)?.expose().to_owned(),
+                None => String::new(),
+            };
+            Ok((numbers, secret))
+        })
+        .await
+        .map_err(fault)?;
+    let number = |wanted| numbers.iter().find(|(_, _, imessage)| *imessage == wanted).map(|(_, e164, _)| e164.clone());
+    Ok(Starter {
+        account,
+        key,
+        sms_number: number(false).unwrap_or_default(),
+        imessage_number: number(true),
+        secret,
+    })
+}
+
+fn fault(error: crate::error::Error) -> anyhow::Error {
+    anyhow!("{error:?}")
+}
+
+async fn create(app: &App) -> anyhow::Result<AccountId> {
+    let account = accounts::draft(&app.ids, "Starter project", app.clock.now());
+    let id = account.id.clone();
+    let agent = AgentId::new(&app.ids);
+    let mut starters = Vec::new();
+    for imessage in [false, true] {
+        starters.push((NumberId::new(&app.ids), fresh_number(app, imessage).await?, imessage));
+    }
+    let (ids, now, carrier) = (app.ids.clone(), app.clock.now(), app.carrier_order.first().cloned().unwrap_or_default());
+    let unit = move |tx: &mut Tx<'_>| {
+        accounts::create(tx, &account)?;
+        agents::create_starter(tx, &agent, &account.id, "Starter agent", now)?;
+        for (number, e164, imessage) in &starters {
+            numbers::create_starter(tx, &ids, number, &account.id, &agent, e164, *imessage, &carrier, now)?;
+        }
+        Ok(())
+    };
+    app.db.write(unit).await.map_err(fault)?;
+    if let Some(network) = &app.network {
+        network.answer_once(FRIEND, "Hi! This phone answers once by itself. Write back with the handset.").await;
+    }
+    Ok(id)
+}
+
+async fn fresh_number(app: &App, imessage: bool) -> anyhow::Result<String> {
+    let name = app.carrier_order.first().context("the development profile has a simulated carrier")?;
+    let connection = app.carrier(name).context("the first carrier is configured")?;
+    // A network of its own may take a moment to be reached.
+    let _ = tokio::time::timeout(Duration::from_secs(10), connection.up.clone().wait_for(|up| *up)).await;
+    let area_code = Some("206".to_owned());
+    let question = Question::FreshNumber { country: "US".to_owned(), area_code, imessage };
+    match connection.carrier.ask(question).await {
+        Answer::Number(number) => Ok(number),
+        answer => Err(anyhow!("carrier {name:?} gave no number ({answer:?}); is the simulated network running?")),
+    }
+}
+
+/// The key kept in the data folder; a new one the first time.
+async fn key(app: &App, account: &AccountId) -> anyhow::Result<String> {
+    let path = app.config.data.join("dev-key");
+    if let Ok(text) = std::fs::read_to_string(&path) {
+        let key = text.trim().to_owned();
+        let hash = keys::hash(&key).with_context(|| format!("{} holds no key; delete it for a new one", path.display()))?;
+        if app.db.read(move |tx| keys::find(tx, &hash)).await.map_err(fault)?.is_some() {
+            return Ok(key);
+        }
+    }
+    let key = keys::mint(&app.ids);
+    let (id, account, minted, now) = (KeyId::new(&app.ids), account.clone(), key.clone(), app.clock.now());
+    app.db.write(move |tx| keys::create(tx, &id, &account, "development", &minted, now)).await.map_err(fault)?;
+    write_private(&path, &key)?;
+    Ok(key)
+}
+
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    writeln!(file, "{text}")?;
+    Ok(())
+}
+
+/// Prints what a newcomer needs, in the order in which it is needed.
+pub fn print(server: &Server, starter: &Starter, sign_in: &str) {
+    let origin = server.app.origin();
+    println!("AgentPhone is listening on {origin}");
+    println!();
+    println!("  Phone and dashboard  {origin}{sign_in}");
+    println!("  API key              {}", starter.key);
+    println!("  SMS number           {}", starter.sms_number);
+    println!("  iMessage number      {}", starter.imessage_number.as_deref().unwrap_or("-"));
+    println!("  Webhook secret       {}  (of the SMS number)", starter.secret);
+    println!();
+    println!("Send a text:");
+    println!();
+    println!(
+        "  curl {origin}/v1/messages -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\\n    -d '{{\"from_number\":\"{}\",\"to_number\":\"{FRIEND}\",\"body\":\"Hello from my agent\"}}'",
+        starter.key, starter.sms_number
+    );
+    println!();
+}

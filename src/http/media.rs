@@ -1,0 +1,94 @@
+//! Hosted attachments: `<origin>/media/<token>/<file name>`. The token is the permission; no key is asked for.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+
+use crate::app::App;
+use crate::error::{Code, Error, Result};
+use crate::phone::media;
+
+pub fn router() -> Router<App> {
+    Router::new().route("/media/{token}/{name}", get(serve))
+}
+
+async fn serve(
+    State(app): State<App>,
+    Path((token, _)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let missing = || Error::refused(Code::NotFound, "There is no such attachment");
+    let wanted = token.clone();
+    let media = app.db.read(move |tx| media::by_token(tx, &wanted)).await?.ok_or_else(missing)?;
+    let bytes = app.media.get(&token).await?.ok_or_else(missing)?;
+    let kind = media.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+    let name = media.file_name.unwrap_or_else(|| "attachment".to_owned());
+    // What a browser would run is only ever downloaded.
+    let runs = ["text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml"];
+    let shown = if runs.contains(&kind.as_str()) { "attachment" } else { "inline" };
+    let mut response = part(&headers, bytes);
+    let fields = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_DISPOSITION, format!("{shown}; filename=\"{name}\"")),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (header::ACCEPT_RANGES, "bytes".to_owned()),
+        (header::CACHE_CONTROL, "private, max-age=86400, immutable".to_owned()),
+    ];
+    for (field, value) in fields {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(field, value);
+        }
+    }
+    Ok(response)
+}
+
+/// The whole, or the one range that was asked for (RFC 9110, section 14).
+fn part(headers: &HeaderMap, bytes: Bytes) -> Response {
+    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let length = bytes.len();
+    match asked.and_then(|text| range(text, length)) {
+        None => Body::from(bytes).into_response(),
+        Some(None) => {
+            let whole = format!("bytes */{length}");
+            (StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, whole)]).into_response()
+        }
+        Some(Some((first, last))) => {
+            let content_range = format!("bytes {first}-{last}/{length}");
+            let body = Body::from(bytes.slice(first..=last));
+            (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, content_range)], body).into_response()
+        }
+    }
+}
+
+/// First and last byte of `bytes=…`; `Some(None)` if it lies outside, `None` if it is not understood.
+fn range(text: &str, length: usize) -> Option<Option<(usize, usize)>> {
+    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let end = length.checked_sub(1);
+    let (first, last) = match (first.parse::<usize>().ok(), last.parse::<usize>().ok()) {
+        (Some(first), last) => (first, last.unwrap_or(usize::MAX)),
+        (None, Some(count)) if first.is_empty() => (length.saturating_sub(count), usize::MAX),
+        (None, _) => return None,
+    };
+    let Some(end) = end else { return Some(None) };
+    let last = last.min(end);
+    Some((first <= last).then_some((first, last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::range;
+
+    #[test]
+    fn ranges() {
+        assert_eq!(range("bytes=0-3", 10), Some(Some((0, 3))));
+        assert_eq!(range("bytes=4-", 10), Some(Some((4, 9))));
+        assert_eq!(range("bytes=-4", 10), Some(Some((6, 9))));
+        assert_eq!(range("bytes=12-", 10), Some(None));
+        assert_eq!(range("bytes=5-99", 10), Some(Some((5, 9))));
+        assert_eq!(range("lines=1-2", 10), None);
+    }
+}

@@ -1,0 +1,118 @@
+//! What carriers bring in: texts, receipts, group changes. What has gathered is stored in one unit, then each is
+//! acknowledged to its carrier. A carrier offers again what was not.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::app::App;
+use crate::carriers::{self, Arrival, Inbound, ReceiptState};
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::MessageId;
+use crate::phone::conversations::Member;
+use crate::phone::events::Emitter;
+use crate::phone::messages::receive::{self, Arrived, ArrivedGroup};
+use crate::phone::messages::settle::{self, Receipt, Report};
+
+/// Stored together at most.
+const BATCH: usize = 128;
+
+/// Stores what arrives until the carriers are gone.
+pub async fn run(app: App, mut arrivals: mpsc::Receiver<Arrival>) {
+    let mut gathered = Vec::with_capacity(BATCH);
+    while arrivals.recv_many(&mut gathered, BATCH).await > 0 {
+        let batch = std::mem::take(&mut gathered);
+        let (inbound, stored): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|arrival| (arrival.inbound, arrival.stored)).unzip();
+        let unit = inbound.clone();
+        let here = app.clone();
+        let outcome = app.db.record(move |tx: &mut Tx<'_>| store_all(tx, &here, &unit)).await;
+        match outcome {
+            Ok(ids) => {
+                stored.into_iter().zip(ids).for_each(|(stored, id)| drop(stored.send(id.map(|id| id.to_string()))));
+            }
+            Err(error) => {
+                tracing::error!(?error, "a batch of arrivals could not be stored; trying one by one");
+                one_by_one(&app, inbound, stored).await;
+            }
+        }
+    }
+}
+
+async fn one_by_one(
+    app: &App,
+    inbound: Vec<Inbound>,
+    stored: Vec<tokio::sync::oneshot::Sender<Option<String>>>,
+) {
+    for (inbound, stored) in inbound.into_iter().zip(stored) {
+        let here = app.clone();
+        let unit = move |tx: &mut Tx<'_>| store(tx, &here, &mut Emitter::default(), &inbound);
+        match app.db.record(unit).await {
+            Ok(id) => drop(stored.send(id.map(|id| id.to_string()))),
+            Err(error) => tracing::error!(?error, "an arrival could not be stored"),
+        }
+    }
+}
+
+fn store_all(tx: &mut Tx<'_>, app: &App, batch: &[Inbound]) -> Result<Vec<Option<MessageId>>> {
+    let mut emitter = Emitter::default();
+    batch.iter().map(|inbound| store(tx, app, &mut emitter, inbound)).collect()
+}
+
+fn store(tx: &mut Tx<'_>, app: &App, emitter: &mut Emitter, inbound: &Inbound) -> Result<Option<MessageId>> {
+    let now = app.clock.now();
+    match inbound {
+        Inbound::Text(text) => {
+            let wait = Duration::from_secs(app.config.media.wait_seconds);
+            let arrived = Arrived {
+                provider_id: text.provider_id.clone(),
+                from: text.from.clone(),
+                to: text.to.clone(),
+                group: text.group.as_ref().map(group),
+                channel: text.channel,
+                body: text.body.clone(),
+                media_urls: text.media_urls.clone(),
+                reply_to: text.reply_to.clone(),
+                media_deadline: now + wait,
+            };
+            receive::receive(tx, &app.ids, &app.lines, emitter, now, &arrived)
+        }
+        Inbound::Receipt(receipt) => {
+            settle::report(tx, &app.ids, emitter, now, &report(receipt))?;
+            Ok(None)
+        }
+        Inbound::Group { to, group: seen } => {
+            receive::group_changed(tx, &app.ids, now, to, &group(seen))?;
+            Ok(None)
+        }
+        // Tapbacks and typing come with the next stage; they are acknowledged and let go.
+        Inbound::Reaction { .. } | Inbound::Typing { .. } => Ok(None),
+    }
+}
+
+fn group(group: &carriers::Group) -> ArrivedGroup {
+    ArrivedGroup {
+        provider_id: group.provider_id.clone(),
+        name: group.name.clone(),
+        members: group
+            .members
+            .iter()
+            .map(|member| Member { identifier: member.identifier.clone(), name: member.name.clone() })
+            .collect(),
+    }
+}
+
+fn report(receipt: &carriers::Receipt) -> Receipt {
+    Receipt {
+        message_id: receipt.message_id.clone().map(MessageId::from_text),
+        provider_id: receipt.provider_id.clone(),
+        report: match &receipt.state {
+            ReceiptState::Delivered => Report::Delivered,
+            ReceiptState::Read => Report::Read,
+            ReceiptState::Failed(failure) => Report::Failed(failure.clone()),
+        },
+        channel: receipt.channel,
+        at: receipt.at,
+    }
+}

@@ -1,0 +1,130 @@
+//! Fetches one inbound attachment and hosts it. The event of its message waits for it a while; after that it
+//! goes without, and the fetch goes on in the background.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::phone::media::{self, Media};
+use crate::queue::{self, Job};
+
+/// Attempts before an attachment is given up.
+const ATTEMPTS: i64 = 5;
+
+struct Fetched {
+    content_type: String,
+    file_name: String,
+    bytes: bytes::Bytes,
+}
+
+pub async fn perform(app: &App, job: Job, media: Media) {
+    let fetched = fetch(app, &media).await;
+    let stored = match fetched {
+        Ok(fetched) => match app.media.put(&media.token, fetched.bytes.clone()).await {
+            Ok(()) => Ok(fetched),
+            Err(error) => Err(format!("it could not be stored: {error}")),
+        },
+        Err(reason) => Err(reason),
+    };
+    let origin = app.origin();
+    let now = app.clock.now();
+    let recorded = match stored {
+        Ok(fetched) => {
+            let url = format!("{origin}/media/{}/{}", media.token, fetched.file_name);
+            let bytes = i64::try_from(fetched.bytes.len()).unwrap_or(i64::MAX);
+            let unit = move |tx: &mut Tx<'_>| -> Result<()> {
+                media::stored(tx, now, &media, &url, &fetched.content_type, &fetched.file_name, bytes)?;
+                queue::finish(tx, &job)
+            };
+            app.db.record(unit).await
+        }
+        Err(reason) => app.db.record(move |tx: &mut Tx<'_>| again_or_never(tx, now, &job, &media, &reason)).await,
+    };
+    if let Err(error) = recorded {
+        tracing::error!(?error, "the outcome of fetching an attachment could not be stored");
+    }
+}
+
+fn again_or_never(tx: &mut Tx<'_>, now: crate::clock::Time, job: &Job, media: &Media, reason: &str) -> Result<()> {
+    if job.attempt >= ATTEMPTS {
+        media::failed(tx, now, media)?;
+        return queue::finish(tx, job);
+    }
+    if job.attempt == 1 {
+        media::release(tx, now, &media.message_id)?;
+    }
+    let pause = queue::backoff::doubling(job.attempt, Duration::from_secs(5), Duration::from_secs(600));
+    queue::retry(tx, job, now + pause, reason, false)
+}
+
+async fn fetch(app: &App, media: &Media) -> Result<Fetched, String> {
+    let url = app.net.guard().check_url(&media.source_url).map_err(|problem| problem.to_string())?;
+    let wait = Duration::from_secs(app.config.media.wait_seconds);
+    let got = app.net.get(&url, wait, app.config.media.max_bytes).await.map_err(|problem| problem.to_string())?;
+    if !(200..300).contains(&got.status) {
+        return Err(format!("{url} answered {}", got.status));
+    }
+    let content_type = content_type(got.content_type.as_deref());
+    Ok(Fetched { file_name: file_name(&url, &content_type), content_type, bytes: got.body })
+}
+
+/// The type without parameters; what is no type is plain bytes.
+fn content_type(given: Option<&str>) -> String {
+    let kind = given.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_type = kind.split_once('/').is_some_and(|(class, name)| {
+        [class, name].iter().all(|part| {
+            !part.is_empty() && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-._".contains(letter))
+        })
+    });
+    if is_type { kind } else { "application/octet-stream".to_owned() }
+}
+
+/// The last part of the URL's path, made harmless, with an ending that fits the type.
+fn file_name(url: &url::Url, content_type: &str) -> String {
+    let last = url.path_segments().and_then(Iterator::last).unwrap_or_default();
+    let name: String = last
+        .chars()
+        .map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' || letter == '-' { letter } else { '_' })
+        .take(80)
+        .collect();
+    let name = name.trim_matches('.');
+    let name = if name.is_empty() { "attachment" } else { name };
+    if name.contains('.') {
+        return name.to_owned();
+    }
+    let ending = match content_type {
+        "image/jpeg" => ".jpg",
+        "image/png" => ".png",
+        "image/gif" => ".gif",
+        "image/webp" => ".webp",
+        "image/heic" => ".heic",
+        "video/mp4" => ".mp4",
+        "audio/mpeg" => ".mp3",
+        "text/vcard" => ".vcf",
+        "application/pdf" => ".pdf",
+        _ => "",
+    };
+    format!("{name}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_harmless_and_have_an_ending() {
+        let name = |url: &str, kind| file_name(&url.parse().unwrap(), kind);
+        assert_eq!(name("https://a.example/x/cat%20pic.png?y=1", "image/png"), "cat_20pic.png");
+        assert_eq!(name("https://a.example/media/ab12", "image/jpeg"), "ab12.jpg");
+        assert_eq!(name("https://a.example/..%2f..%2fetc", "text/x"), "2f.._2fetc");
+        assert_eq!(name("https://a.example/", "image/gif"), "attachment.gif");
+    }
+
+    #[test]
+    fn a_type_is_a_type_or_plain_bytes() {
+        assert_eq!(content_type(Some("Image/PNG; q=1")), "image/png");
+        assert_eq!(content_type(Some("nonsense")), "application/octet-stream");
+        assert_eq!(content_type(None), "application/octet-stream");
+    }
+}

@@ -1,0 +1,112 @@
+//! What happens later: one file per job. What a job *is* stands in `queue/task.rs`; here it is prepared inside
+//! the claiming unit, done outside of any, and its outcome recorded with its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::phone::messages::Message;
+use crate::phone::messages::send::Handover;
+use crate::queue::{self, Class, Job, Lane, Limits, Task, Wakes, Work, Worker};
+
+pub mod arrivals;
+pub mod deliver_webhook;
+pub mod fetch_media;
+pub mod outbound;
+pub mod presence;
+pub mod reply;
+pub mod send_message;
+pub mod settler;
+pub mod upkeep;
+
+/// What a prepared job has to do.
+pub enum Ready {
+    HandOver(Box<Handover>),
+    InDoubt(Box<Message>),
+    Deliver(Box<deliver_webhook::Attempt>),
+    Fetch(Box<crate::phone::media::Media>),
+    Upkeep,
+}
+
+/// The jobs of `app`.
+pub struct Jobs {
+    pub app: App,
+}
+
+#[async_trait]
+impl Work for Jobs {
+    type Ready = Ready;
+
+    fn is_open(&self, tx: &mut Tx<'_>, lane: &Lane) -> Result<bool> {
+        match lane.class {
+            Class::Send => send_message::is_open(tx, &self.app, lane),
+            Class::Hook | Class::Media | Class::Upkeep => Ok(true),
+        }
+    }
+
+    fn prepare(&self, tx: &mut Tx<'_>, job: &Job) -> Result<Option<Ready>> {
+        let app = &self.app;
+        let ready = match &job.task {
+            Task::SendMessage(id) => send_message::prepare(tx, app, job, id)?,
+            Task::DeliverWebhook(id) => deliver_webhook::prepare(tx, app, id)?.map(|it| Ready::Deliver(Box::new(it))),
+            Task::FetchMedia(id) => {
+                let media = crate::phone::media::find(tx, id)?.filter(|media| !media.is_stored);
+                media.map(|media| Ready::Fetch(Box::new(media)))
+            }
+            Task::ReleaseNumber(id) => {
+                crate::phone::numbers::release_if_expired(tx, id, app.clock.now())?;
+                None
+            }
+            Task::Prune => Some(Ready::Upkeep),
+        };
+        if ready.is_none() {
+            queue::finish(tx, job)?;
+        }
+        Ok(ready)
+    }
+
+    async fn perform(&self, job: Job, ready: Ready) {
+        let app = &self.app;
+        match ready {
+            Ready::HandOver(handover) => send_message::hand_over(app, job, *handover).await,
+            Ready::InDoubt(message) => send_message::ask(app, job, *message).await,
+            Ready::Deliver(attempt) => deliver_webhook::perform(app, job, *attempt).await,
+            Ready::Fetch(media) => fetch_media::perform(app, job, *media).await,
+            Ready::Upkeep => upkeep::perform(app, job).await,
+        }
+    }
+}
+
+/// Starts a worker for each class of lanes.
+pub fn start(app: &App) {
+    let jobs = Arc::new(Jobs { app: app.clone() });
+    for class in [Class::Send, Class::Hook, Class::Media, Class::Upkeep] {
+        let webhooks = &app.config.webhooks;
+        let limits = match class {
+            Class::Send => Limits { per_lane: 1_000, in_all: 4_000, exclusive: true },
+            Class::Hook => Limits { per_lane: webhooks.per_endpoint, in_all: webhooks.in_all, exclusive: false },
+            Class::Media => Limits { per_lane: 16, in_all: 16, exclusive: false },
+            Class::Upkeep => Limits { per_lane: 1, in_all: 1, exclusive: false },
+        };
+        let worker = Worker {
+            db: app.db.clone(),
+            clock: app.clock.clone(),
+            class,
+            limits,
+            work: Arc::clone(&jobs),
+            wakes: Wakes::of(&app.db, class),
+            tasks: app.tasks.clone(),
+            stop: app.stop.clone(),
+        };
+        app.tasks.spawn(worker.run());
+    }
+}
+
+/// Pause before a transient trouble of a carrier is tried again.
+fn carrier_pause(attempt: i64) -> Duration {
+    queue::backoff::doubling(attempt, Duration::from_millis(200), Duration::from_secs(30))
+}

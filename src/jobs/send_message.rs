@@ -1,0 +1,119 @@
+//! The job that hands a message to its number's carrier. It never hands one over twice: a message found in
+//! `sending` is asked for, and stays `unconfirmed` where nobody can tell.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::carriers::{Answer, Connection, Question};
+use crate::channel::{Failure, FailureCode};
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::MessageId;
+use crate::net::NetProblem;
+use crate::phone::events::Emitter;
+use crate::phone::messages::Message;
+use crate::phone::messages::send::{self, Begun, Handover};
+use crate::phone::messages::settle::{self, Settlement};
+use crate::queue::{Job, Lane};
+
+use super::{Ready, outbound};
+
+/// A number's lane is closed while its carrier is down: its messages stay `queued`, in order.
+pub fn is_open(tx: &mut Tx<'_>, app: &App, lane: &Lane) -> Result<bool> {
+    let sql = "SELECT carrier FROM numbers WHERE id = ?1";
+    let carrier: Option<String> = tx.optional(sql, &[&lane.name], |row| row.get(0))?;
+    // A carrier that is not configured any more refuses each message by name.
+    Ok(carrier.and_then(|carrier| app.carrier(&carrier).map(Connection::is_up)).unwrap_or(true))
+}
+
+/// A queued message becomes `sending`, durably, before anything leaves; one past its validity expires instead.
+pub fn prepare(tx: &mut Tx<'_>, app: &App, job: &Job, id: &MessageId) -> Result<Option<Ready>> {
+    let now = app.clock.now();
+    let validity = Duration::from_secs(u64::from(app.config.message_validity_hours) * 3600);
+    if job.created_at + validity <= now && is_queued(tx, id)? {
+        settle::expire(tx, &app.ids, &mut Emitter::default(), now, id)?;
+        return Ok(None);
+    }
+    Ok(match send::begin(tx, id)? {
+        Begun::HandOver(handover) => Some(Ready::HandOver(handover)),
+        Begun::InDoubt(message) => Some(Ready::InDoubt(message)),
+        Begun::Nothing => None,
+    })
+}
+
+fn is_queued(tx: &mut Tx<'_>, id: &MessageId) -> Result<bool> {
+    tx.exists("SELECT 1 FROM messages WHERE id = ?1 AND status = 'queued'", &[id])
+}
+
+/// Hands over and records what became of it; returns once that is stored.
+pub async fn hand_over(app: &App, job: Job, handover: Handover) {
+    let id = handover.message_id.clone();
+    let attempt = handover.attempt;
+    let settlement = match unusable_media(app, &handover).await {
+        Some(failure) => Settlement::Refused(failure),
+        None => match app.carrier(&handover.carrier) {
+            Some(connection) => {
+                let outcome = connection.carrier.submit(outbound::text(handover)).await;
+                outbound::settlement(outcome, app.clock.now(), attempt)
+            }
+            None => Settlement::Refused(Failure {
+                code: FailureCode::CarrierUnavailable,
+                reason: format!("The carrier {:?} of this number is not configured", handover.carrier),
+            }),
+        },
+    };
+    app.settler.settle(job, id, settlement).await;
+}
+
+/// Looks whether the attachments can be had, as the carrier will, and says what is wrong with the first that
+/// cannot.
+async fn unusable_media(app: &App, handover: &Handover) -> Option<Failure> {
+    for text in &handover.media_urls {
+        let failure = |code, reason| Some(Failure { code, reason });
+        let url = match app.net.guard().check_url(text) {
+            Ok(url) => url,
+            Err(problem) => return failure(FailureCode::MediaNotUsable, format!("{text}: {problem}")),
+        };
+        let wait = Duration::from_secs(app.config.media.wait_seconds);
+        match app.net.get(&url, wait, app.config.media.max_bytes).await {
+            Ok(fetched) if (200..300).contains(&fetched.status) => {}
+            Ok(fetched) => {
+                return failure(FailureCode::MediaNotUsable, format!("{text} answered {}", fetched.status));
+            }
+            Err(problem @ NetProblem::TooLarge { .. }) => {
+                return failure(FailureCode::MediaTooLarge, format!("{text}: {problem}"));
+            }
+            Err(problem) => return failure(FailureCode::MediaNotUsable, format!("{text}: {problem}")),
+        }
+    }
+    None
+}
+
+/// The message was being handed over when its process ended: asks the carrier what it knows.
+pub async fn ask(app: &App, job: Job, message: Message) {
+    let carrier = {
+        let number = message.number_id.clone();
+        let sql = "SELECT carrier FROM numbers WHERE id = ?1";
+        app.db.read(move |tx| tx.optional(sql, &[&number], |row| row.get::<String>(0))).await.ok().flatten()
+    };
+    let connection = carrier.and_then(|carrier| app.carrier(&carrier));
+    let Some(connection) = connection else {
+        let reason = "The server stopped during the hand-over, and its carrier is gone".to_owned();
+        return app.settler.settle(job, message.id, Settlement::Unconfirmed { reason }).await;
+    };
+    let mut up = connection.up.clone();
+    // Until the line is back nobody can tell; the lease is ours meanwhile.
+    let _ = tokio::time::timeout(Duration::from_secs(120), up.wait_for(|up| *up)).await;
+    let question = Question::Message {
+        message_id: message.id.to_string(),
+        provider_id: message.provider_id.clone(),
+        channel: message.channel,
+    };
+    let settlement = match connection.carrier.ask(question).await {
+        Answer::Message(outcome) => outbound::settlement(outcome, app.clock.now(), 1),
+        Answer::Reach { .. } | Answer::Number(_) | Answer::Done | Answer::CannotTell => Settlement::Unconfirmed {
+            reason: "The server stopped during the hand-over, and the carrier cannot tell whether it has it".to_owned(),
+        },
+    };
+    app.settler.settle(job, message.id, settlement).await;
+}

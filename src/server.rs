@@ -1,0 +1,192 @@
+//! The whole server put together and started: database, carriers, jobs, doors. It holds no knowledge of its own
+//! beyond the order in which the pieces begin and end.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::address::Region;
+use crate::app::{App, Parts, Waiting};
+use crate::carriers::simulated::{self, Source};
+use crate::carriers::{Arrival, Connection, Inbox};
+use crate::clock::Clock;
+use crate::config::{Carrier, CarrierKind, Config};
+use crate::db::{Db, Location};
+use crate::id::Ids;
+use crate::jobs::settler::Settler;
+use crate::jobs::{self, arrivals, presence, upkeep};
+use crate::media_store::MediaStore;
+use crate::network::Network;
+use crate::network::link::Line;
+use crate::phone::lines::{Ability, Lines};
+use crate::phone::numbers;
+use crate::{http, net};
+
+/// Arrivals that may wait to be stored.
+const ARRIVALS: usize = 4096;
+/// What is under way may take so long to end when the server stops.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// A running server.
+pub struct Server {
+    pub app: App,
+    pub address: SocketAddr,
+}
+
+/// Where `config` says the data is.
+pub fn location(config: &Config) -> Location {
+    if config.database_url.is_empty() {
+        return Location::File(config.data.join("agentphone.db"));
+    }
+    Location::Postgres { url: config.database_url.clone(), connections: config.database.connections }
+}
+
+impl Server {
+    /// Starts everything; requests are served when this returns.
+    pub async fn start(config: Config, listener: TcpListener, clock: Clock, ids: Ids) -> anyhow::Result<Self> {
+        let address = listener.local_addr()?;
+        let region = Region::parse(&config.region).with_context(|| format!("region {:?} is no country", config.region))?;
+        let db = Db::open(location(&config), ids.clone()).await?;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let waiting = Waiting::default();
+        waiting.listen_to(&db);
+        let (inbox, arrived) = mpsc::channel(ARRIVALS);
+        let house = House { config: &config, db: &db, clock: &clock, ids: &ids, tasks: &tasks, stop: &stop };
+        let (carriers, network) = house.carriers(&inbox).await?;
+        let (settler, settling) = Settler::new(db.clone(), ids.clone(), clock.clone());
+        let app = App::new(Parts {
+            region,
+            net: net::Client::new(policy(&config)?),
+            media: MediaStore::folder(&config.data.join("media"))?,
+            lines: lines(&carriers),
+            carrier_order: config.carriers.iter().map(|carrier| carrier.name.clone()).collect(),
+            carriers,
+            network,
+            bound: OnceLock::from(address),
+            live: Default::default(),
+            totals: Default::default(),
+            config,
+            db,
+            clock,
+            ids,
+            tasks,
+            stop,
+            waiting,
+            settler,
+        });
+        presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;
+        app.tasks.spawn(settling);
+        app.tasks.spawn(arrivals::run(app.clone(), arrived));
+        app.tasks.spawn(presence::watch(app.clone()));
+        jobs::start(&app);
+        upkeep::schedule(&app).await.map_err(anyhow::Error::new)?;
+        let serving = http::serve::serve(app.clone(), http::router(&app), listener);
+        app.tasks.spawn(serving);
+        Ok(Self { app, address })
+    }
+
+    /// Stops taking requests, lets what is under way end, closes the database.
+    pub async fn stop(self) {
+        let Self { app, .. } = self;
+        app.stop.cancel();
+        app.tasks.close();
+        if tokio::time::timeout(FAREWELL, app.tasks.wait()).await.is_err() {
+            tracing::info!("some work was still under way; it goes on at the next start");
+        }
+        app.db.close();
+    }
+}
+
+/// What the pieces are made with.
+struct House<'a> {
+    config: &'a Config,
+    db: &'a Db,
+    clock: &'a Clock,
+    ids: &'a Ids,
+    tasks: &'a TaskTracker,
+    stop: &'a CancellationToken,
+}
+
+impl House<'_> {
+    async fn carriers(&self, inbox: &Inbox) -> anyhow::Result<(HashMap<String, Connection>, Option<Network>)> {
+        let mut carriers = HashMap::new();
+        let mut inner = None;
+        for carrier in &self.config.carriers {
+            let connection = match carrier.kind {
+                CarrierKind::Simulated => self.simulated(carrier, &mut inner, inbox.clone()).await?,
+            };
+            carriers.insert(carrier.name.clone(), connection);
+        }
+        Ok((carriers, inner))
+    }
+
+    async fn simulated(
+        &self,
+        carrier: &Carrier,
+        inner: &mut Option<Network>,
+        inbox: mpsc::Sender<Arrival>,
+    ) -> anyhow::Result<Connection> {
+        let source = match &carrier.url {
+            Some(url) => Source::Remote(url.clone()),
+            None => {
+                let network = match inner {
+                    Some(network) => network.clone(),
+                    None => inner.insert(self.network(&self.config.data.join("network"))?).clone(),
+                };
+                Source::Inner(network)
+            }
+        };
+        let name = carrier.name.clone();
+        let ours = self.db.read(move |tx| numbers::of_carrier(tx, &name)).await.map_err(anyhow::Error::new)?;
+        let mut lines: Vec<Line> = ours.into_iter().map(|(number, imessage)| Line { number, imessage }).collect();
+        for number in &carrier.numbers {
+            if lines.iter().all(|line| line.number != *number) {
+                lines.push(Line { number: number.clone(), imessage: false });
+            }
+        }
+        Ok(simulated::connect(simulated::Setup {
+            name: Arc::from(carrier.name.as_str()),
+            source,
+            lines,
+            inbox,
+            ids: self.ids.clone(),
+            tasks: self.tasks.clone(),
+            stop: self.stop.clone(),
+        }))
+    }
+
+    fn network(&self, folder: &Path) -> anyhow::Result<Network> {
+        Network::open(folder, self.clock.clone(), self.ids.clone(), self.tasks, self.stop.clone())
+            .context("opening the simulated network")
+    }
+}
+
+fn policy(config: &Config) -> anyhow::Result<net::guard::Policy> {
+    let outbound = &config.outbound;
+    let networks: Result<Vec<_>, _> = outbound.allow_networks.iter().map(|text| text.parse()).collect();
+    Ok(net::guard::Policy {
+        allow_private: outbound.allow_private,
+        allow_http: outbound.allow_http,
+        allow_networks: networks.context("outbound.allow_networks")?,
+    })
+}
+
+fn lines(carriers: &HashMap<String, Connection>) -> Lines {
+    let ability = |connection: &Connection| Ability {
+        sms: connection.capabilities.sms,
+        mms: connection.capabilities.mms,
+        imessage: connection.capabilities.imessage,
+        emoji_reactions: connection.capabilities.emoji_reactions,
+        can_be_asked: connection.capabilities.can_be_asked,
+        up: connection.up.clone(),
+    };
+    Lines::new(carriers.iter().map(|(name, connection)| (name.clone(), ability(connection))).collect())
+}
