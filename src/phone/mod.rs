@@ -2,4 +2,12 @@
 //! functions over a [`crate::db::Tx`]. They know no HTTP, no carrier, and never wait.
 
 pub mod accounts;
+pub mod agents;
+pub mod deliveries;
+pub mod events;
 pub mod keys;
+pub mod language;
+pub mod numbers;
+pub mod profile;
+pub mod tools;
+pub mod webhooks;
