@@ -14,5 +14,8 @@ pub mod http;
 pub mod id;
 pub mod json;
 pub mod net;
+pub mod patch;
+pub mod phone;
+pub mod queue;
 pub mod signature;
 pub mod text;

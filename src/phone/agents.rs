@@ -5,8 +5,8 @@ use anyhow::Context;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::numbers::{Kind, Status};
-use super::profile::{Fields, Profile, Rules};
+use super::numbers::{NumberKind, NumberStatus};
+use super::profile::{AgentFields, Profile, Rules};
 use crate::clock::Time;
 use crate::db::{Row, Tx};
 use crate::error::{Code, Error, Result};
@@ -34,13 +34,13 @@ pub struct Attached {
     #[schema(value_type = String)]
     pub id: NumberId,
     pub phone_number: String,
-    pub status: Status,
+    pub status: NumberStatus,
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub kind: NumberKind,
 }
 
 /// A new agent, not stored yet.
-pub fn draft(id: AgentId, fields: Fields, now: Time, rules: &Rules) -> Result<Agent> {
+pub fn draft(id: AgentId, fields: AgentFields, now: Time, rules: &Rules) -> Result<Agent> {
     let (name, profile) = fields.over(None, Profile::default(), rules)?;
     Ok(Agent { id, name, profile, created_at: now, numbers: Vec::new() })
 }
@@ -93,7 +93,7 @@ pub fn check(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId) -> Result<()> {
 }
 
 /// Lays `fields` over the agent; answers it as it is then.
-pub fn update(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId, fields: &Fields, rules: &Rules) -> Result<Agent> {
+pub fn update(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId, fields: &AgentFields, rules: &Rules) -> Result<Agent> {
     let mut agent = get(tx, account, id)?;
     (agent.name, agent.profile) = fields.clone().over(Some(agent.name), agent.profile, rules)?;
     tx.execute(
@@ -111,11 +111,11 @@ pub type Place = (Time, ConversationId);
 pub fn forget_some(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId, from: Option<&Place>) -> Result<Option<Place>> {
     const BATCH: i64 = 300;
     let (time, conversation) = from.cloned().unwrap_or((Time::default(), ConversationId::from_text("")));
-    let rows = tx.query(
+    let rows: Vec<(Place, Option<AgentId>)> = tx.query(
         "SELECT last_message_at, id, agent_id FROM conversations
          WHERE account_id = ?1 AND (last_message_at, id) > (?2, ?3) ORDER BY last_message_at, id LIMIT ?4",
         &[account, &time, &conversation, &BATCH],
-        |row| Ok(((row.get(0)?, row.get(1)?), row.get::<Option<AgentId>>(2)?)),
+        |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)),
     )?;
     let is_whole = i64::try_from(rows.len()).is_ok_and(|count| count == BATCH);
     for ((_, conversation), agent) in &rows {
@@ -123,7 +123,7 @@ pub fn forget_some(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId, from: Opt
             tx.execute("UPDATE conversations SET agent_id = NULL WHERE id = ?1", &[conversation])?;
         }
     }
-    Ok(rows.into_iter().last().map(|(place, _): (Place, _)| place).filter(|_| is_whole))
+    Ok(rows.into_iter().last().map(|(place, _)| place).filter(|_| is_whole))
 }
 
 /// Deletes an agent and its webhook, and answers its name. Its numbers stay, without an agent; so do the

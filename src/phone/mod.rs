@@ -9,5 +9,6 @@ pub mod keys;
 pub mod language;
 pub mod numbers;
 pub mod profile;
+pub mod statistics;
 pub mod tools;
 pub mod webhooks;

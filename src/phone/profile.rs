@@ -8,7 +8,7 @@ use super::language::Language;
 use super::tools::{self, Tool};
 use crate::address::{E164, Region};
 use crate::error::{Error, Place, Problem, Result};
-use crate::net::guard::Guard;
+use crate::net::Guard;
 use crate::patch::{cleared, present};
 use crate::words;
 
@@ -113,11 +113,11 @@ impl Default for Profile {
     }
 }
 
-/// Fields of an agent as they are sent: what is absent stays as it is. Null or `""` clears a text that may be
+/// AgentFields of an agent as they are sent: what is absent stays as it is. Null or `""` clears a text that may be
 /// absent; elsewhere null counts as absent.
 #[derive(Clone, Default, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Fields {
+pub struct AgentFields {
     #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
     pub name: Option<String>,
     #[serde(deserialize_with = "present")]
@@ -180,7 +180,7 @@ pub struct Rules {
     pub guard: Guard,
 }
 
-impl Fields {
+impl AgentFields {
     /// `name` and `profile` with these fields laid over them, if the whole is a good agent.
     pub fn over(self, name: Option<String>, profile: Profile, rules: &Rules) -> Result<(String, Profile)> {
         let name = self.name.clone().or(name);
@@ -269,7 +269,7 @@ fn is_target(text: &str, region: Region) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::guard::Policy;
+    use crate::net::Policy;
     use serde_json::{Value, json};
 
     fn rules() -> Rules {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     fn over(fields: Value, name: Option<&str>, profile: Profile) -> Result<(String, Profile)> {
-        let fields: Fields = serde_json::from_value(fields).unwrap();
+        let fields: AgentFields = serde_json::from_value(fields).unwrap();
         fields.over(name.map(str::to_owned), profile, &rules())
     }
 

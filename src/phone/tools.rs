@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::profile::problem;
 use crate::error::Problem;
-use crate::net::guard::Guard;
+use crate::net::Guard;
 use crate::words;
 
 /// An agent has so many tools at most.
@@ -16,7 +16,7 @@ pub const MOST: usize = 20;
 
 words! {
     /// How a tool's URL is called.
-    Method {
+    ToolMethod {
         Get = "GET",
         Post = "POST",
     }
@@ -31,11 +31,11 @@ pub struct Tool {
     name: String,
     description: String,
     /// https, unless configured otherwise.
-    #[schema(format = Uri, max_length = 2083, pattern = "^https?://")]
+    #[schema(format = "uri", max_length = 2083, pattern = "^https?://")]
     url: String,
     #[serde(default = "post")]
     #[schema(required = false)]
-    method: Method,
+    method: ToolMethod,
     #[serde(default)]
     headers: Option<BTreeMap<String, String>>,
     /// A JSON Schema of what the model passes.
@@ -51,8 +51,8 @@ pub struct Tool {
     execution_message: Option<String>,
 }
 
-const fn post() -> Method {
-    Method::Post
+const fn post() -> ToolMethod {
+    ToolMethod::Post
 }
 
 /// Everything that is wrong with a set of tools.
@@ -98,7 +98,7 @@ fn is_header(name: &str, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::guard::Policy;
+    use crate::net::Policy;
     use serde_json::json;
 
     fn fields(tools: Value) -> Vec<String> {
@@ -111,7 +111,7 @@ mod tests {
         let tools = json!([{"name": "find_order", "description": "", "url": "https://shop.example/o", "timeoutMs": 1000}]);
         assert!(fields(tools.clone()).is_empty());
         let tools: Vec<Tool> = serde_json::from_value(tools).unwrap();
-        assert_eq!(tools[0].method, Method::Post);
+        assert_eq!(tools[0].method, ToolMethod::Post);
     }
 
     #[test]
