@@ -18,4 +18,5 @@ pub mod patch;
 pub mod phone;
 pub mod queue;
 pub mod signature;
+pub mod stock;
 pub mod text;

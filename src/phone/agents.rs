@@ -5,7 +5,7 @@ use anyhow::Context;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::numbers::{NumberKind, NumberStatus};
+use super::numbers::{Number, NumberKind, NumberStatus};
 use super::profile::{AgentFields, Profile, Rules};
 use crate::clock::Time;
 use crate::db::{Row, Tx};
@@ -37,6 +37,12 @@ pub struct Attached {
     pub status: NumberStatus,
     #[serde(rename = "type")]
     pub kind: NumberKind,
+}
+
+impl From<Number> for Attached {
+    fn from(number: Number) -> Self {
+        Self { id: number.id, phone_number: number.e164.to_string(), status: number.status, kind: number.kind }
+    }
 }
 
 /// A new agent, not stored yet.

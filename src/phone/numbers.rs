@@ -1,8 +1,6 @@
 //! Numbers: the lines that agents text from. A number is bought from a carrier's stock, may belong to an agent, and
 //! is released for good. What its carrier can do is not known here.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,7 +8,7 @@ use super::{agents, webhooks};
 use crate::address::E164;
 use crate::clock::Time;
 use crate::db::{Row, Tx};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Problem, Result};
 use crate::id::{AccountId, AgentId, Ids, NumberId};
 use crate::queue::{self, Task, upkeep_lane};
 use crate::words;
@@ -177,16 +175,15 @@ pub fn first_of_agent(tx: &mut Tx<'_>, account: &AccountId, agent: &AgentId) -> 
     tx.optional(&sql, &[account, agent], read)
 }
 
-/// Those of `stock` that nobody holds, in its order. `stock` should be short: a few hundred.
-pub fn free(tx: &mut Tx<'_>, stock: &[E164]) -> Result<Vec<E164>> {
-    let mut free = Vec::new();
+/// The first of `stock` that nobody holds. `stock` should be short: a few hundred.
+pub fn first_free(tx: &mut Tx<'_>, stock: &[E164]) -> Result<Option<E164>> {
     for number in stock {
         let sql = "SELECT 1 FROM numbers WHERE e164 = ?1 AND status <> 'released'";
         if !tx.exists(sql, &[&number.as_str()])? {
-            free.push(number.clone());
+            return Ok(Some(number.clone()));
         }
     }
-    Ok(free)
+    Ok(None)
 }
 
 /// What may be changed of a number: absent stays, null clears.
@@ -302,11 +299,10 @@ fn plan_expiry(tx: &mut Tx<'_>, ids: &Ids, number: &Number, now: Time) -> Result
 }
 
 /// A moment given to `expiresAt`: ISO 8601, and in the future.
-pub fn expiry(text: &str, now: Time) -> Result<Time> {
-    let wrong = |message: &str| Error::field("expiresAt", "value", message);
-    let time = Time::parse(text).ok_or_else(|| wrong("expiresAt must be an ISO 8601 time"))?;
-    if time < now + Duration::from_millis(1) {
-        return Err(wrong("expiresAt must be in the future"));
+pub fn expiry(text: &str, now: Time) -> Result<Time, Problem> {
+    let time = Time::parse(text).ok_or_else(|| Problem::value("expiresAt", "expiresAt must be an ISO 8601 time"))?;
+    if time <= now {
+        return Err(Problem::value("expiresAt", "expiresAt must be in the future"));
     }
     Ok(time)
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::language::Language;
 use super::tools::{self, Tool};
 use crate::address::{E164, Region};
-use crate::error::{Error, Place, Problem, Result};
+use crate::error::{Error, Problem, Result};
 use crate::net::Guard;
 use crate::patch::{cleared, present};
 use crate::words;
@@ -187,9 +187,9 @@ impl AgentFields {
         let profile = self.laid_over(profile, rules.region);
         let mut problems = profile.problems(rules);
         match &name {
-            None => problems.insert(0, Problem { kind: "missing", ..problem("name", "name is required".to_owned()) }),
+            None => problems.insert(0, Problem { kind: "missing", ..Problem::value("name", "name is required") }),
             Some(name) if !(1..=200).contains(&name.chars().count()) || name.contains('\0') => {
-                problems.insert(0, problem("name", "name must have 1 to 200 characters".to_owned()));
+                problems.insert(0, Problem::value("name", "name must have 1 to 200 characters"));
             }
             Some(_) => {}
         }
@@ -228,7 +228,7 @@ impl Profile {
         let mut problems = Vec::new();
         let mut unless = |good: bool, field: &str, what: &str| {
             if !good {
-                problems.push(problem(field, format!("{field} {what}")));
+                problems.push(Problem::value(field, format!("{field} {what}")));
             }
         };
         let is_promptless = self.voice_mode == VoiceMode::Hosted && self.system_prompt.is_none();
@@ -243,11 +243,6 @@ impl Profile {
         problems.extend(tools::check(self.custom_tools.as_deref().unwrap_or_default(), &rules.guard));
         problems
     }
-}
-
-/// A body field whose value is not good.
-pub(super) fn problem(field: &str, message: String) -> Problem {
-    Problem { place: Place::Body, field: field.to_owned(), message, kind: "value" }
 }
 
 fn normalised(text: String, region: Region) -> String {

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::profile::problem;
 use crate::error::Problem;
 use crate::net::Guard;
 use crate::words;
@@ -42,12 +41,12 @@ pub struct Tool {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     parameters: Option<Map<String, Value>>,
-    #[serde(default)]
+    #[serde(default, alias = "timeout_ms")]
     #[schema(minimum = 1000, maximum = 120_000)]
     timeout_ms: Option<i64>,
-    #[serde(default)]
+    #[serde(default, alias = "speak_during_execution")]
     speak_during_execution: Option<bool>,
-    #[serde(default)]
+    #[serde(default, alias = "execution_message")]
     execution_message: Option<String>,
 }
 
@@ -59,12 +58,12 @@ const fn post() -> ToolMethod {
 pub fn check(tools: &[Tool], guard: &Guard) -> Vec<Problem> {
     let mut problems = Vec::new();
     if tools.len() > MOST {
-        problems.push(problem("customTools", format!("customTools must not hold more than {MOST} tools")));
+        problems.push(Problem::value("customTools", format!("customTools must not hold more than {MOST} tools")));
     }
     let mut names = HashSet::new();
     for (index, tool) in tools.iter().enumerate() {
         let mut wrong = |field: &str, what: String| {
-            problems.push(problem(&format!("customTools.{index}.{field}"), format!("{field} {what}")));
+            problems.push(Problem::value(format!("customTools.{index}.{field}"), format!("{field} {what}")));
         };
         if !is_name(&tool.name) {
             wrong("name", "must be 1 to 64 letters, digits, _ and -".to_owned());
