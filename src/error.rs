@@ -98,6 +98,13 @@ pub struct Problem {
     pub kind: &'static str,
 }
 
+impl Problem {
+    /// A body field whose value is not good.
+    pub fn value(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { place: Place::Body, field: field.into(), message: message.into(), kind: "value" }
+    }
+}
+
 words! {
     /// Which part of a request a [`Problem`] is in.
     Place {

@@ -1,25 +1,39 @@
 //! AgentPhone: a phone carrier for AI agents, in one program.
+//!
+//! Nouns and edges: `phone/` is what the phone knows, everything around it is an edge. Arrows go one way; a test
+//! reads the `use` lines and fails on a wrong one (ARCHITECTURE.md has the map).
 
 #![forbid(unsafe_code)]
 
-pub mod address;
-pub mod app;
-pub mod carriers;
-pub mod channel;
+// The edges.
 pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod db;
-pub mod error;
 pub mod http;
-pub mod id;
 pub mod jobs;
-pub mod json;
+pub mod server;
+
+// Everything a handler or a job may reach.
+pub mod app;
+pub mod config;
 pub mod media_store;
-pub mod net;
+pub mod stock;
+
+// The nouns, and how messages leave and arrive.
+pub mod carriers;
 pub mod network;
 pub mod phone;
+
+// What the nouns stand on.
+pub mod db;
 pub mod queue;
-pub mod server;
+
+// The leaves.
+pub mod address;
+pub mod channel;
+pub mod clock;
+pub mod error;
+pub mod id;
+pub mod json;
+pub mod net;
+pub mod patch;
 pub mod signature;
 pub mod text;

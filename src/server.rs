@@ -26,8 +26,7 @@ use crate::jobs::{self, arrivals, presence, upkeep};
 use crate::media_store::MediaStore;
 use crate::network::Network;
 use crate::network::link::Line;
-use crate::phone::lines::{Ability, Lines};
-use crate::phone::numbers;
+use crate::phone::lines::{self, Ability, Lines};
 use crate::{http, net};
 
 /// Arrivals that may wait to be stored.
@@ -66,7 +65,7 @@ impl Server {
             region,
             net: net::Client::new(policy(&config)?),
             media: MediaStore::folder(&config.data.join("media"))?,
-            lines: lines(&carriers),
+            lines: abilities(&carriers),
             carrier_order: config.carriers.iter().map(|carrier| carrier.name.clone()).collect(),
             carriers,
             network,
@@ -145,7 +144,7 @@ impl House<'_> {
             }
         };
         let name = carrier.name.clone();
-        let ours = self.db.read(move |tx| numbers::of_carrier(tx, &name)).await.map_err(anyhow::Error::new)?;
+        let ours = self.db.read(move |tx| lines::of_carrier(tx, &name)).await.map_err(anyhow::Error::new)?;
         let mut lines: Vec<Line> = ours.into_iter().map(|(number, imessage)| Line { number, imessage }).collect();
         for number in &carrier.numbers {
             if lines.iter().all(|line| line.number != *number) {
@@ -179,7 +178,7 @@ fn policy(config: &Config) -> anyhow::Result<net::guard::Policy> {
     })
 }
 
-fn lines(carriers: &HashMap<String, Connection>) -> Lines {
+fn abilities(carriers: &HashMap<String, Connection>) -> Lines {
     let ability = |connection: &Connection| Ability {
         sms: connection.capabilities.sms,
         mms: connection.capabilities.mms,

@@ -9,12 +9,18 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 
+use crate::address::E164;
 use crate::app::App;
 use crate::carriers::{Answer, Question};
+use crate::clock::Time;
 use crate::db::Tx;
-use crate::id::{AccountId, AgentId, KeyId, NumberId};
+use crate::id::{AccountId, AgentId, KeyId, NumberId, WebhookId};
+use crate::phone::numbers::{Number, NumberKind, NumberStatus};
+use crate::phone::profile::{AgentFields, Rules};
+use crate::phone::webhooks::Owner;
 use crate::phone::{accounts, agents, keys, numbers, webhooks};
 use crate::server::Server;
+use crate::signature::Secret;
 
 /// Whom the printed curl line texts: a phone of the simulated network that answers once by itself.
 const FRIEND: &str = "+14155550142";
@@ -37,26 +43,23 @@ pub async fn prepare(server: &Server) -> anyhow::Result<Starter> {
     };
     let key = key(app, &account).await?;
     let wanted = account.clone();
-    let (numbers, secret) = app
-        .db
-        .read(move |tx| {
-            let numbers = numbers::starters(tx, &wanted)?;
-            let first = numbers.iter().find(|(_, _, imessage)| !imessage).map(|(id, ..)| id.clone());
-            let secret = match first {
-                Some(id) => webhooks::number_secret(tx, &wanted, &id)?.expose().to_owned(),
-                None => String::new(),
-            };
-            Ok((numbers, secret))
-        })
-        .await
-        .map_err(fault)?;
-    let number = |wanted| numbers.iter().find(|(_, _, imessage)| *imessage == wanted).map(|(_, e164, _)| e164.clone());
+    let unit = move |tx: &mut Tx<'_>| {
+        let (numbers, _) = numbers::list(tx, &wanted, 100, 0)?;
+        let sms = numbers.iter().find(|number| number.kind == NumberKind::Sms).cloned();
+        let secret = match &sms {
+            Some(number) => webhooks::find(tx, &wanted, &Owner::Number(number.id.clone()))?,
+            None => None,
+        };
+        let imessage = numbers.into_iter().find(|number| number.kind == NumberKind::Imessage);
+        Ok((sms, imessage, secret))
+    };
+    let (sms, imessage, webhook) = app.db.read(unit).await.map_err(fault)?;
     Ok(Starter {
         account,
         key,
-        sms_number: number(false).unwrap_or_default(),
-        imessage_number: number(true),
-        secret,
+        sms_number: sms.map(|number| number.e164.to_string()).unwrap_or_default(),
+        imessage_number: imessage.map(|number| number.e164.to_string()),
+        secret: webhook.map(|webhook| webhook.secret.expose().to_owned()).unwrap_or_default(),
     })
 }
 
@@ -65,27 +68,59 @@ fn fault(error: crate::error::Error) -> anyhow::Error {
 }
 
 async fn create(app: &App) -> anyhow::Result<AccountId> {
-    let account = accounts::draft(&app.ids, "Starter project", app.clock.now());
+    let now = app.clock.now();
+    let account = accounts::draft(&app.ids, "Starter project", now);
     let id = account.id.clone();
-    let agent = AgentId::new(&app.ids);
+    let rules = Rules { region: app.region, guard: app.net.guard().clone() };
+    let fields = AgentFields { name: Some("Starter agent".to_owned()), ..AgentFields::default() };
+    let agent = agents::draft(AgentId::new(&app.ids), fields, now, &rules).map_err(fault)?;
     let mut starters = Vec::new();
-    for imessage in [false, true] {
-        starters.push((NumberId::new(&app.ids), fresh_number(app, imessage).await?, imessage));
+    for kind in [NumberKind::Sms, NumberKind::Imessage] {
+        let number = starter_number(app, &id, &agent.id, kind, now).await?;
+        let secret = Secret::new(&app.ids);
+        let webhook = webhooks::of_new_number(WebhookId::new(&app.ids), &id, &number.id, secret, now);
+        starters.push((number, webhook));
     }
-    let (ids, now, carrier) = (app.ids.clone(), app.clock.now(), app.carrier_order.first().cloned().unwrap_or_default());
+    let (ids, owner) = (app.ids.clone(), id.clone());
     let unit = move |tx: &mut Tx<'_>| {
         accounts::create(tx, &account)?;
-        agents::create_starter(tx, &agent, &account.id, "Starter agent", now)?;
-        for (number, e164, imessage) in &starters {
-            numbers::create_starter(tx, &ids, number, &account.id, &agent, e164, *imessage, &carrier, now)?;
+        agents::create(tx, &owner, &agent)?;
+        for (number, webhook) in &starters {
+            numbers::create(tx, &ids, number, webhook, i64::MAX)?;
         }
         Ok(())
     };
     app.db.write(unit).await.map_err(fault)?;
     if let Some(network) = &app.network {
-        network.answer_once(FRIEND, "Hi! This phone answers once by itself. Write back with the handset.").await;
+        let text = "Hello! This phone answers its first text by itself.".to_owned();
+        network.answer_once(FRIEND, text).await?;
     }
     Ok(id)
+}
+
+async fn starter_number(
+    app: &App,
+    account: &AccountId,
+    agent: &AgentId,
+    kind: NumberKind,
+    now: Time,
+) -> anyhow::Result<Number> {
+    let e164 = fresh_number(app, kind == NumberKind::Imessage).await?;
+    Ok(Number {
+        id: NumberId::new(&app.ids),
+        account_id: account.clone(),
+        agent_id: Some(agent.clone()),
+        e164: E164::from_stored(e164),
+        country: "US".to_owned(),
+        kind,
+        status: NumberStatus::Active,
+        carrier: app.carrier_order.first().cloned().unwrap_or_default(),
+        external_id: None,
+        expires_at: None,
+        echo: true,
+        attached_at: Some(now),
+        created_at: now,
+    })
 }
 
 async fn fresh_number(app: &App, imessage: bool) -> anyhow::Result<String> {

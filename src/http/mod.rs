@@ -17,6 +17,7 @@ use crate::id::RequestId;
 pub mod answer;
 mod api;
 mod auth;
+mod delivery;
 pub mod extract;
 pub mod idempotency;
 mod media;

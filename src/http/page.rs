@@ -12,7 +12,7 @@ use crate::error::{Error, Place, Result};
 #[serde(default)]
 pub struct Page {
     /// How many to answer.
-    #[param(minimum = 1, maximum = 200)]
+    #[param(minimum = 1, maximum = 100)]
     #[serde(deserialize_with = "whole_number")]
     limit: Option<i64>,
     /// How many to skip.

@@ -44,7 +44,7 @@ pub struct Attempt {
 pub fn prepare(tx: &mut Tx<'_>, app: &App, id: &DeliveryId) -> Result<Option<Attempt>> {
     let now = app.clock.now();
     let Some(delivery) = deliveries::by_id(tx, id)? else { return Ok(None) };
-    let Some(webhook) = webhooks::find(tx, &delivery.webhook_id)?.filter(|webhook| webhook.url.is_some()) else {
+    let Some(webhook) = webhooks::by_id(tx, &delivery.webhook_id)?.filter(|webhook| webhook.url.is_some()) else {
         attempts::give_up(tx, id, "The webhook was removed")?;
         return Ok(None);
     };
@@ -94,7 +94,8 @@ pub async fn post(app: &App, attempt: &Attempt) -> Posted {
     let reply = match Url::parse(url) {
         Ok(url) => {
             let body = Bytes::from(attempt.payload.clone());
-            app.net.post(&url, request_headers.clone(), body, attempt.webhook.timeout(), RESPONSE_BYTES).await
+            let timeout = Duration::from_millis(attempt.webhook.timeout_millis.unsigned_abs());
+            app.net.post(&url, request_headers.clone(), body, timeout, RESPONSE_BYTES).await
         }
         Err(problem) => Err(NetProblem::Protocol(problem.to_string())),
     };

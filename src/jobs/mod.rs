@@ -11,6 +11,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::phone::messages::Message;
 use crate::phone::messages::send::Handover;
+use crate::phone::numbers::{self, Expiry, Number};
 use crate::queue::{self, Class, Job, Lane, Limits, Task, Wakes, Work, Worker};
 
 pub mod arrivals;
@@ -18,6 +19,7 @@ pub mod deliver_webhook;
 pub mod fetch_media;
 pub mod outbound;
 pub mod presence;
+pub mod release_number;
 pub mod reply;
 pub mod send_message;
 pub mod settler;
@@ -29,6 +31,8 @@ pub enum Ready {
     InDoubt(Box<Message>),
     Deliver(Box<deliver_webhook::Attempt>),
     Fetch(Box<crate::phone::media::Media>),
+    /// A number that was just given back; its carrier is to be told.
+    Released(Box<Number>),
     Upkeep,
 }
 
@@ -57,10 +61,14 @@ impl Work for Jobs {
                 let media = crate::phone::media::find(tx, id)?.filter(|media| !media.is_stored);
                 media.map(|media| Ready::Fetch(Box::new(media)))
             }
-            Task::ReleaseNumber(id) => {
-                crate::phone::numbers::release_if_expired(tx, id, app.clock.now())?;
-                None
-            }
+            Task::ReleaseNumber(id) => match numbers::release_if_expired(tx, id, app.clock.now())? {
+                Expiry::Released(number) => Some(Ready::Released(number)),
+                Expiry::Later(then) => {
+                    queue::retry(tx, job, then, "its time was changed", false)?;
+                    return Ok(None);
+                }
+                Expiry::Nothing => None,
+            },
             Task::Prune => Some(Ready::Upkeep),
         };
         if ready.is_none() {
@@ -76,6 +84,7 @@ impl Work for Jobs {
             Ready::InDoubt(message) => send_message::ask(app, job, *message).await,
             Ready::Deliver(attempt) => deliver_webhook::perform(app, job, *attempt).await,
             Ready::Fetch(media) => fetch_media::perform(app, job, *media).await,
+            Ready::Released(number) => release_number::perform(app, job, *number).await,
             Ready::Upkeep => upkeep::perform(app, job).await,
         }
     }

@@ -99,6 +99,14 @@ impl Network {
         Ok(opened.map(|id| Link { to_network: LinkSender { id, commands }, from_network }))
     }
 
+    /// Has the phone `number` answer the next text it gets with `text`, once, by itself.
+    pub async fn answer_once(&self, number: &str, text: String) -> Result<(), Stopped> {
+        let number = number.to_owned();
+        let change = desk::HandsetChange { answer_once: Some(text), ..Default::default() };
+        // The number was written by us: it is one.
+        self.run(move |core| drop(core.change_handset(&number, change))).await
+    }
+
     /// Runs `work` on the state; its answer comes when everything that happened is in the journal.
     async fn run<T: Send + 'static>(
         &self,

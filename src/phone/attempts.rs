@@ -7,6 +7,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{DeliveryId, MessageId, WebhookId};
 use crate::phone::deliveries::{self, Attempt};
+use crate::phone::webhooks;
 
 /// How an attempt ended, and what that means for its delivery.
 #[derive(Clone, Debug, Serialize)]
@@ -83,14 +84,7 @@ pub fn end(tx: &mut Tx<'_>, ended: &Ended, reply: Option<&MessageId>, reply_erro
             &reply_error.map(str::to_owned),
         ],
     )?;
-    // A healthy endpoint's row is not written at all: it would be the one row everybody writes.
-    let failures = if ended.error.is_none() {
-        "UPDATE webhooks SET failures = 0 WHERE id = ?1 AND failures > 0"
-    } else {
-        "UPDATE webhooks SET failures = failures + 1 WHERE id = ?1"
-    };
-    tx.execute(failures, &[&ended.webhook])?;
-    Ok(())
+    webhooks::note_attempt(tx, &ended.webhook, ended.error.is_none())
 }
 
 /// Nothing can be posted any more.

@@ -5,6 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::AccountId;
+use crate::phone::numbers::NumberKind;
+
 /// What one carrier can do, and whether it can take messages now.
 #[derive(Clone, Debug)]
 pub struct Ability {
@@ -34,4 +39,21 @@ impl Lines {
     pub fn get(&self, carrier: &str) -> Option<&Ability> {
         self.0.get(carrier)
     }
+}
+
+/// The numbers in service on one carrier, each with whether it does iMessage.
+pub fn of_carrier(tx: &mut Tx<'_>, carrier: &str) -> Result<Vec<(String, bool)>> {
+    tx.query("SELECT e164, kind FROM numbers WHERE carrier = ?1 AND status <> 'released'", &[&carrier], |row| {
+        Ok((row.get(0)?, row.get::<NumberKind>(1)? == NumberKind::Imessage))
+    })
+}
+
+/// An account's oldest iMessage number in service, with its carrier.
+pub fn first_imessage(tx: &mut Tx<'_>, account: &AccountId) -> Result<Option<(String, String)>> {
+    tx.optional(
+        "SELECT e164, carrier FROM numbers WHERE account_id = ?1 AND status = 'active' AND kind = 'imessage'
+         ORDER BY created_at, id LIMIT 1",
+        &[account],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }

@@ -64,6 +64,12 @@ pub fn enqueue(tx: &mut Tx<'_>, ids: &Ids, now: Time, draft: &Draft) -> Result<(
     Ok(())
 }
 
+/// Takes back the waiting job of `unique_key`, if there is one that nobody works on yet.
+pub fn withdraw(tx: &mut Tx<'_>, unique_key: &str) -> Result<()> {
+    tx.execute("DELETE FROM jobs WHERE unique_key = ?1 AND lease IS NULL", &[&unique_key])?;
+    Ok(())
+}
+
 /// Enqueues `draft` already claimed by this process, which begins at once after the commit.
 pub fn enqueue_claimed(tx: &mut Tx<'_>, ids: &Ids, now: Time, draft: &Draft, lease: &Incarnation) -> Result<Job> {
     let id = JobId::new(ids);

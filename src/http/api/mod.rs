@@ -4,6 +4,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 
+mod webhooks;
+
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().merge(webhooks::router())
 }

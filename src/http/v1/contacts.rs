@@ -12,7 +12,7 @@ use crate::clock::Time;
 use crate::error::{Error, Place, Result};
 use crate::http::answer::Errors;
 use crate::http::extract::{Caller, Query};
-use crate::phone::numbers;
+use crate::phone::lines;
 
 /// Who is asked about.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -56,7 +56,7 @@ pub async fn capabilities(
         Address::Group(_) => return Err(problem("must be a person, not a group".to_owned())),
     };
     // The line that could write to them there, if the account has one.
-    let line = app.db.read(move |tx| numbers::first_imessage(tx, &caller.account)).await?;
+    let line = app.db.read(move |tx| lines::first_imessage(tx, &caller.account)).await?;
     let mut reachable = Reachable { imessage: false, sms };
     if let Some((from, carrier)) = line
         && let Some(connection) = app.carrier(&carrier)
