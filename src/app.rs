@@ -72,7 +72,9 @@ impl App {
         if !self.config.public_url.is_empty() {
             return self.config.public_url.trim_end_matches('/').to_owned();
         }
-        self.bound.get().map_or_else(|| format!("http://{}", self.config.listen), |bound| format!("http://{bound}"))
+        self.bound
+            .get()
+            .map_or_else(|| format!("http://{}", self.config.listen), |bound| format!("http://{bound}"))
     }
 }
 

@@ -13,9 +13,6 @@ macro_rules! words {
         pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)* }
 
         impl $name {
-            /// Every word of the set, as it is spelled on the wire and in the tables.
-            pub const WORDS: &'static [&'static str] = &[$($word),*];
-
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }

@@ -145,7 +145,8 @@ impl Config {
             lay_over(&mut settings, DEVELOPMENT.parse().context("the development profile")?);
         }
         if let Some(file) = file {
-            let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+            let text =
+                std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
             let table = text.parse().with_context(|| format!("reading {}", file.display()))?;
             lay_over(&mut settings, table);
         }
@@ -165,7 +166,10 @@ impl Config {
         ensure!(self.send_wait.is_finite() && self.send_wait >= 0.0, "send_wait must be a number of seconds");
         ensure!(self.database.connections > 0, "database.connections must be at least 1");
         for pause in &self.webhooks.retry_schedule {
-            ensure!(pause.is_finite() && *pause >= 0.0, "webhooks.retry_schedule must hold numbers of seconds");
+            ensure!(
+                pause.is_finite() && *pause >= 0.0,
+                "webhooks.retry_schedule must hold numbers of seconds"
+            );
         }
         for (index, carrier) in self.carriers.iter().enumerate() {
             let twice = self.carriers[..index].iter().any(|other| other.name == carrier.name);
@@ -179,7 +183,9 @@ impl Config {
 
     fn check_production(&self) -> anyhow::Result<()> {
         if self.public_url.is_empty() {
-            bail!("set public_url (AGENTPHONE_PUBLIC_URL): how the outside reaches this server, such as https://phone.example");
+            bail!(
+                "set public_url (AGENTPHONE_PUBLIC_URL): how the outside reaches this server, such as https://phone.example"
+            );
         }
         if self.carriers.is_empty() {
             bail!("configure at least one [[carriers]] table: without one no message can leave");
@@ -228,7 +234,9 @@ fn read(text: &str, old: &Value) -> anyhow::Result<Value> {
     let line: Table = format!("value = {text}").parse()?;
     let value = line.get("value").cloned().context("no value")?;
     Ok(match (old, value) {
-        (Value::Float(_), Value::Integer(number)) => format!("{number}.0").parse::<f64>().map(Value::Float)?,
+        (Value::Float(_), Value::Integer(number)) => {
+            format!("{number}.0").parse::<f64>().map(Value::Float)?
+        }
         (_, value) => value,
     })
 }
@@ -264,7 +272,11 @@ mod tests {
     fn the_environment_wins_and_knows_types() {
         let config = load(
             Profile::Development,
-            &[("AGENTPHONE_LISTEN", "127.0.0.1:0"), ("AGENTPHONE_SEND_WAIT", "1"), ("AGENTPHONE_WEBHOOKS_RETRY_SCHEDULE", "[0.2, 1]")],
+            &[
+                ("AGENTPHONE_LISTEN", "127.0.0.1:0"),
+                ("AGENTPHONE_SEND_WAIT", "1"),
+                ("AGENTPHONE_WEBHOOKS_RETRY_SCHEDULE", "[0.2, 1]"),
+            ],
         )
         .unwrap();
         assert_eq!(config.listen, "127.0.0.1:0");

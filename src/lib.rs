@@ -36,4 +36,6 @@ pub mod json;
 pub mod net;
 pub mod patch;
 pub mod signature;
+#[cfg(test)]
+mod testing;
 pub mod text;

@@ -168,10 +168,10 @@ impl House<'_> {
     }
 }
 
-fn policy(config: &Config) -> anyhow::Result<net::guard::Policy> {
+fn policy(config: &Config) -> anyhow::Result<net::Policy> {
     let outbound = &config.outbound;
     let networks: Result<Vec<_>, _> = outbound.allow_networks.iter().map(|text| text.parse()).collect();
-    Ok(net::guard::Policy {
+    Ok(net::Policy {
         allow_private: outbound.allow_private,
         allow_http: outbound.allow_http,
         allow_networks: networks.context("outbound.allow_networks")?,

@@ -72,7 +72,8 @@ async fn create(app: &App) -> anyhow::Result<AccountId> {
     let account = accounts::draft(&app.ids, "Starter project", now);
     let id = account.id.clone();
     let rules = Rules { region: app.region, guard: app.net.guard().clone() };
-    let fields = AgentFields { name: Some("Starter agent".to_owned()), ..AgentFields::default() };
+    let mut fields = AgentFields::default();
+    fields.name = Some("Starter agent".to_owned());
     let agent = agents::draft(AgentId::new(&app.ids), fields, now, &rules).map_err(fault)?;
     let mut starters = Vec::new();
     for kind in [NumberKind::Sms, NumberKind::Imessage] {

@@ -36,7 +36,9 @@ impl Tx<'_> {
     pub const fn lease_clock(&self) -> &'static str {
         match self.backend {
             Backend::Sqlite(_) => "CAST(?1 AS BIGINT)",
-            Backend::Postgres(_) => "(CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + 0 * CAST(?1 AS BIGINT))",
+            Backend::Postgres(_) => {
+                "(CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + 0 * CAST(?1 AS BIGINT))"
+            }
         }
     }
 }

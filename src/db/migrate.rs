@@ -6,7 +6,8 @@ use anyhow::{Context, ensure};
 /// Every migration, oldest first.
 const MIGRATIONS: &[(&str, &str)] = &[("V0001__core", include_str!("../../migrations/V0001__core.sql"))];
 
-const HISTORY: &str = "CREATE TABLE IF NOT EXISTS schema_history (name TEXT PRIMARY KEY, checksum TEXT NOT NULL)";
+const HISTORY: &str =
+    "CREATE TABLE IF NOT EXISTS schema_history (name TEXT PRIMARY KEY, checksum TEXT NOT NULL)";
 
 /// Brings a SQLite file up to date.
 pub fn sqlite(connection: &mut rusqlite::Connection) -> anyhow::Result<()> {
@@ -46,7 +47,10 @@ pub fn postgres(client: &mut postgres::Client) -> anyhow::Result<()> {
 
 fn is_new(name: &str, text: &str, known: Option<&str>) -> anyhow::Result<bool> {
     let Some(known) = known else { return Ok(true) };
-    ensure!(known == checksum(text), "migration {name} was applied with another text; add a new file instead");
+    ensure!(
+        known == checksum(text),
+        "migration {name} was applied with another text; add a new file instead"
+    );
     Ok(false)
 }
 

@@ -4,9 +4,9 @@
 //! a session advisory lock on a connection of its own, which also listens for what the other processes announce;
 //! if that connection breaks, the incarnation is over and a new one begins.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -62,10 +62,9 @@ impl Presence {
 /// The number under which an incarnation holds its advisory lock.
 pub fn lock_number(incarnation: &Incarnation) -> i64 {
     // FNV-1a: the same in every version of the program, which the standard hasher does not promise.
-    let hash = incarnation
-        .as_str()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = incarnation.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     i64::from_ne_bytes(hash.to_ne_bytes())
 }
 

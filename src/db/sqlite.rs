@@ -28,7 +28,13 @@ const FORCED_CHECKPOINT_BYTES: u64 = 64 << 20;
 const STATEMENTS_KEPT: usize = 256;
 
 /// Starts the threads that work `writes` and `reads` off.
-pub fn start(path: &Path, readers: usize, bus: &Arc<Bus>, writes: &Arc<Intake>, reads: &Arc<Intake>) -> anyhow::Result<()> {
+pub fn start(
+    path: &Path,
+    readers: usize,
+    bus: &Arc<Bus>,
+    writes: &Arc<Intake>,
+    reads: &Arc<Intake>,
+) -> anyhow::Result<()> {
     let connection = open(path, false)?;
     let (intake, log, bus) = (Arc::clone(writes), log_path(path), Arc::clone(bus));
     spawn("db-writer", move || Writer { connection, log, bus, commits: 0 }.work(&intake))?;

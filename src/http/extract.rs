@@ -91,7 +91,8 @@ pub fn snake<T: DeserializeOwned>(body: Value) -> Result<T> {
 
 /// An absent body, `{}` and `null` are the same.
 async fn read_json(request: Request) -> Result<Value> {
-    let is_json = match request.headers().get("content-type").map(|value| value.to_str().unwrap_or_default()) {
+    let is_json = match request.headers().get("content-type").map(|value| value.to_str().unwrap_or_default())
+    {
         None => true,
         Some(kind) => {
             let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -106,7 +107,8 @@ async fn read_json(request: Request) -> Result<Value> {
         let message = "Send the body as JSON, with the header Content-Type: application/json";
         return Err(Error::at(Place::Header, "Content-Type", "content_type", message));
     }
-    crate::json::parse(&body).map_err(|error| Error::field("", "json", format!("The body is not valid JSON: {error}")))
+    crate::json::parse(&body)
+        .map_err(|error| Error::field("", "json", format!("The body is not valid JSON: {error}")))
 }
 
 /// For a field in which null says something that absence does not.
@@ -218,7 +220,9 @@ mod tests {
     fn what_is_wrong_is_named() {
         let Err(Error::Invalid(problems)) = snake::<Wanted>(json!({"body": "x"})) else { panic!("accepted") };
         assert_eq!((problems[0].field.as_str(), problems[0].kind), ("to_number", "missing"));
-        let Err(Error::Invalid(problems)) = snake::<Wanted>(json!({"to_number": 5})) else { panic!("accepted") };
+        let Err(Error::Invalid(problems)) = snake::<Wanted>(json!({"to_number": 5})) else {
+            panic!("accepted")
+        };
         assert_eq!((problems[0].field.as_str(), problems[0].kind), ("to_number", "type"));
     }
 }

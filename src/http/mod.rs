@@ -101,9 +101,21 @@ async fn ready(State(app): State<App>) -> Result<Response> {
 
 /// Paths of stages that are not built yet.
 const LATER: &[&str] = &[
-    "/v1/usage", "/v1/register", "/v1/sub-accounts", "/v1/verify", "/v0/agent", "/v1/feedback", "/v1/calls",
-    "/v1/sip-trunks", "/v1/location", "/integrations", "/v1/contacts", "/v1/agents/voices", "/api/v1",
-    "/v1/numbers/available", "/v1/numbers/lookup",
+    "/v1/usage",
+    "/v1/register",
+    "/v1/sub-accounts",
+    "/v1/verify",
+    "/v0/agent",
+    "/v1/feedback",
+    "/v1/calls",
+    "/v1/sip-trunks",
+    "/v1/location",
+    "/integrations",
+    "/v1/contacts",
+    "/v1/agents/voices",
+    "/api/v1",
+    "/v1/numbers/available",
+    "/v1/numbers/lookup",
 ];
 
 async fn unknown(request: Request) -> Error {
@@ -142,7 +154,12 @@ async fn front_door(State(front): State<Front>, mut request: Request, next: Next
     response
 }
 
-async fn guard(front: &Front, request: &mut Request, path: &str, left: &mut Option<rates::Left>) -> Result<()> {
+async fn guard(
+    front: &Front,
+    request: &mut Request,
+    path: &str,
+    left: &mut Option<rates::Left>,
+) -> Result<()> {
     let caller = auth::authenticate(&front.app, &front.remembered, request.headers()).await?;
     if !path.starts_with("/sim/") {
         let class = rates::Class::of(request.method(), path);

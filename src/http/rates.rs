@@ -82,7 +82,8 @@ impl Buckets {
         }
         let per_milli = f64::from(limit) / f64::from(seconds) / 1000.0;
         let mut buckets = self.0.lock().expect("counting does not panic");
-        let bucket = buckets.entry((key.clone(), class)).or_insert(Bucket { tokens: f64::from(limit), at: now });
+        let bucket =
+            buckets.entry((key.clone(), class)).or_insert(Bucket { tokens: f64::from(limit), at: now });
         let passed = u32::try_from((now.millis() - bucket.at.millis()).max(0)).unwrap_or(u32::MAX);
         bucket.tokens = (bucket.tokens + f64::from(passed) * per_milli).min(f64::from(limit));
         bucket.at = now;
@@ -103,7 +104,11 @@ impl Buckets {
 }
 
 /// A small non-negative float as a whole number.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the range just before")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the range just before"
+)]
 fn whole(number: f64) -> u32 {
     number.clamp(0.0, f64::from(u32::MAX)) as u32
 }

@@ -56,7 +56,8 @@ async fn connection(app: &App, router: Router, stream: TcpStream) {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let router = router.clone();
         async move {
-            let answered: Result<Response, Infallible> = router.oneshot(request.map(axum::body::Body::new)).await;
+            let answered: Result<Response, Infallible> =
+                router.oneshot(request.map(axum::body::Body::new)).await;
             match answered {
                 Ok(response) if response.extensions().get::<NoAnswer>().is_some() => {
                     Err(io::Error::other("the outcome is not known"))

@@ -23,6 +23,7 @@ pub mod release_number;
 pub mod reply;
 pub mod send_message;
 pub mod settler;
+pub mod test_webhook;
 pub mod upkeep;
 
 /// What a prepared job has to do.

@@ -67,7 +67,8 @@ async fn store(db: &Db, ids: &Ids, clock: &Clock, batch: Vec<Ended>) {
         })
         .await;
     match outcome {
-        Ok(()) => waiters.into_iter().for_each(|stored| drop(stored.send(()))),
+        // Who waits may have gone: what was done is stored all the same.
+        Ok(()) => waiters.into_iter().for_each(|stored| stored.send(()).unwrap_or_default()),
         Err(error) => tracing::error!(?error, "settlements could not be stored"),
     }
 }

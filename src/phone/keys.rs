@@ -41,7 +41,14 @@ pub struct Key {
 }
 
 /// Stores a minted key.
-pub fn create(tx: &mut Tx<'_>, id: &KeyId, account: &AccountId, name: &str, key: &str, now: Time) -> Result<()> {
+pub fn create(
+    tx: &mut Tx<'_>,
+    id: &KeyId,
+    account: &AccountId,
+    name: &str,
+    key: &str,
+    now: Time,
+) -> Result<()> {
     let hash = hex::encode(Sha256::digest(key.as_bytes()));
     let hint = &key[key.len() - 4..];
     tx.execute(
@@ -53,9 +60,11 @@ pub fn create(tx: &mut Tx<'_>, id: &KeyId, account: &AccountId, name: &str, key:
 
 /// Whose key this is, while it is not revoked.
 pub fn find(tx: &mut Tx<'_>, hash: &str) -> Result<Option<(KeyId, AccountId)>> {
-    tx.optional("SELECT id, account_id FROM api_keys WHERE hash = ?1 AND revoked_at IS NULL", &[&hash], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })
+    tx.optional(
+        "SELECT id, account_id FROM api_keys WHERE hash = ?1 AND revoked_at IS NULL",
+        &[&hash],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }
 
 /// Notes that the key was used; called now and then, not at every request.

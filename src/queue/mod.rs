@@ -71,7 +71,13 @@ pub fn withdraw(tx: &mut Tx<'_>, unique_key: &str) -> Result<()> {
 }
 
 /// Enqueues `draft` already claimed by this process, which begins at once after the commit.
-pub fn enqueue_claimed(tx: &mut Tx<'_>, ids: &Ids, now: Time, draft: &Draft, lease: &Incarnation) -> Result<Job> {
+pub fn enqueue_claimed(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    now: Time,
+    draft: &Draft,
+    lease: &Incarnation,
+) -> Result<Job> {
     let id = JobId::new(ids);
     store::insert(tx, &id, now, draft, Some(lease))?;
     Ok(Job {
@@ -125,11 +131,10 @@ pub fn bring_forward(tx: &mut Tx<'_>, unique_key: &str, run_at: Time) -> Result<
 
 fn wake_next(tx: &mut Tx<'_>, job: &Job) -> Result<()> {
     let Some(key) = &job.order_key else { return Ok(()) };
-    let next = tx.optional(
-        "SELECT run_at FROM jobs WHERE order_key = ?1 ORDER BY seq LIMIT 1",
-        &[key],
-        |row| row.get::<Time>(0),
-    )?;
+    let next =
+        tx.optional("SELECT run_at FROM jobs WHERE order_key = ?1 ORDER BY seq LIMIT 1", &[key], |row| {
+            row.get::<Time>(0)
+        })?;
     if let Some(run_at) = next {
         wake::lane(tx, &job.lane, run_at);
     }

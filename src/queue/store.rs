@@ -56,24 +56,20 @@ pub fn claim(tx: &mut Tx<'_>, lane: &Lane, lease: &Incarnation, now: Time, most:
          RETURNING id, task, order_key, attempt, origin, created_at, seq"
     );
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let mut jobs = tx.query(
-        &sql,
-        &[&lane.class, &lane.name, &now, &most, lease, &(now + LEASE)],
-        |row| {
-            let task: String = row.get(1)?;
-            let job = Job {
-                id: row.get(0)?,
-                lane: lane.clone(),
-                task: serde_json::from_str(&task).context("reading a job's task")?,
-                order_key: row.get(2)?,
-                attempt: row.get(3)?,
-                origin: row.get(4)?,
-                lease: lease.clone(),
-                created_at: row.get(5)?,
-            };
-            Ok((row.get::<i64>(6)?, job))
-        },
-    )?;
+    let mut jobs = tx.query(&sql, &[&lane.class, &lane.name, &now, &most, lease, &(now + LEASE)], |row| {
+        let task: String = row.get(1)?;
+        let job = Job {
+            id: row.get(0)?,
+            lane: lane.clone(),
+            task: serde_json::from_str(&task).context("reading a job's task")?,
+            order_key: row.get(2)?,
+            attempt: row.get(3)?,
+            origin: row.get(4)?,
+            lease: lease.clone(),
+            created_at: row.get(5)?,
+        };
+        Ok((row.get::<i64>(6)?, job))
+    })?;
     jobs.sort_by(|(seq, job), (other_seq, other)| (seq, &job.id).cmp(&(other_seq, &other.id)));
     Ok(jobs.into_iter().map(|(_, job)| job).collect())
 }
@@ -128,7 +124,9 @@ pub fn bury_the_dead(tx: &mut Tx<'_>, me: &Incarnation, run_at: Time) -> Result<
     let others: Vec<Incarnation> = if tx.is_shared() {
         tx.query("SELECT id FROM incarnations WHERE id <> ?1", &[me], |row| row.get(0))?
     } else {
-        tx.query("SELECT DISTINCT lease FROM jobs WHERE lease IS NOT NULL AND lease <> ?1", &[me], |row| row.get(0))?
+        tx.query("SELECT DISTINCT lease FROM jobs WHERE lease IS NOT NULL AND lease <> ?1", &[me], |row| {
+            row.get(0)
+        })?
     };
     let mut buried = 0;
     for dead in others {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::words;
 use crate::id::{DeliveryId, MediaId, MessageId, NumberId, WebhookId};
+use crate::words;
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

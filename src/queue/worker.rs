@@ -142,7 +142,10 @@ impl<W: Work> Worker<W> {
         let lanes = asked.clone();
         let (class, exclusive, work) = (self.class, self.limits.exclusive, Arc::clone(&self.work));
         let unit = move |tx: &mut Tx<'_>| {
-            lanes.iter().map(|lane| look(tx, &*work, class, exclusive, lane, &me, now)).collect::<Result<Vec<_>>>()
+            lanes
+                .iter()
+                .map(|lane| look(tx, &*work, class, exclusive, lane, &me, now))
+                .collect::<Result<Vec<_>>>()
         };
         match self.db.claim(unit).await {
             Ok(found) => found.into_iter().for_each(|found| self.begin(state, found, now, ended)),
@@ -163,7 +166,13 @@ impl<W: Work> Worker<W> {
         }
     }
 
-    fn begin(&self, state: &mut State, found: Found<W::Ready>, now: Time, ended: &mpsc::UnboundedSender<String>) {
+    fn begin(
+        &self,
+        state: &mut State,
+        found: Found<W::Ready>,
+        now: Time,
+        ended: &mpsc::UnboundedSender<String>,
+    ) {
         if self.limits.exclusive {
             if !found.held {
                 state.held_until.remove(&found.lane);

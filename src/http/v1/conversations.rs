@@ -169,7 +169,7 @@ pub async fn of_number(
 ) -> Result<Json<MessageList<NumberMessageView>>> {
     let (span, id) = (bounds.span()?, NumberId::from_text(id));
     let unit = move |tx: &mut Tx<'_>| {
-        crate::phone::numbers::by_id(tx, &caller.account, &id)?;
+        crate::phone::numbers::get(tx, &caller.account, &id)?;
         let (data, has_more) = list::page(tx, &Of::Number(id.clone()), span.limit, span.before, span.after)?;
         Ok(MessageList { data: NumberMessageView::all(tx, data)?, has_more })
     };

@@ -135,7 +135,7 @@ pub fn accept(
 
     let agent_id = draft.sender.agent_id.clone().or(line.agent_id.clone());
     let members = match &draft.to {
-        Recipient::NewGroup(_, members) => Some(members.iter().map(|member| member.as_str().to_owned()).collect()),
+        Recipient::NewGroup(_, members) => Some(members.iter().map(|member| member.as_str().to_owned()).collect::<Vec<_>>()),
         Recipient::One(_) => None,
     };
     let touched = conversations::touch(tx, &Touch {
@@ -214,7 +214,7 @@ fn sending_line(tx: &mut Tx<'_>, draft: &Draft) -> Result<Line> {
     };
     let found = match (from_number, number_id, agent_id) {
         (Some(from), _, _) => tx
-            .optional(&format!("{select} e164 = ?2"), &[&draft.account, from], read)?
+            .optional(&format!("{select} e164 = ?2"), &[&draft.account, &from.as_str()], read)?
             .ok_or_else(|| Error::missing(Code::PhoneNumberNotFound, "number", from)),
         (None, Some(id), _) => tx
             .optional(&format!("{select} id = ?2"), &[&draft.account, id], read)?
