@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use agentphone::cli::accounts::Desk;
 use agentphone::cli::starter;
 use agentphone::clock::Clock;
-use agentphone::config::{Carrier, CarrierKind, Config, LogFormat, Profile};
+use agentphone::config::{Carrier, Config, LogFormat, Profile};
 use agentphone::db::Db;
 use agentphone::id::Ids;
 use agentphone::server::{self, Server};
@@ -108,7 +108,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve => serve(config).await,
         Command::Project(Project::Create { name }) => Desk::open(&config).await?.create_project(&name).await,
         Command::Project(Project::List) => Desk::open(&config).await?.list_projects().await,
-        Command::Key(Key::Create { name, project }) => Desk::open(&config).await?.create_key(&name, project).await,
+        Command::Key(Key::Create { name, project }) => {
+            Desk::open(&config).await?.create_key(&name, project).await
+        }
         Command::Key(Key::List) => Desk::open(&config).await?.list_keys().await,
         Command::Key(Key::Revoke { id }) => Desk::open(&config).await?.revoke_key(&id).await,
         Command::Migrate => {
@@ -133,7 +135,10 @@ async fn listener(address: &str) -> anyhow::Result<TcpListener> {
 async fn dev(config: Config) -> anyhow::Result<()> {
     let listener = listener(&config.listen).await?;
     let address = listener.local_addr()?;
-    anyhow::ensure!(address.ip().is_loopback(), "`agentphone dev` listens on loopback only; use `agentphone serve`");
+    anyhow::ensure!(
+        address.ip().is_loopback(),
+        "`agentphone dev` listens on loopback only; use `agentphone serve`"
+    );
     let server = start(config, listener).await?;
     let prepared = starter::prepare(&server).await?;
     starter::print(&server, &prepared, "/");

@@ -50,9 +50,15 @@ pub fn location(config: &Config) -> Location {
 
 impl Server {
     /// Starts everything; requests are served when this returns.
-    pub async fn start(config: Config, listener: TcpListener, clock: Clock, ids: Ids) -> anyhow::Result<Self> {
+    pub async fn start(
+        config: Config,
+        listener: TcpListener,
+        clock: Clock,
+        ids: Ids,
+    ) -> anyhow::Result<Self> {
         let address = listener.local_addr()?;
-        let region = Region::parse(&config.region).with_context(|| format!("region {:?} is no country", config.region))?;
+        let region = Region::parse(&config.region)
+            .with_context(|| format!("region {:?} is no country", config.region))?;
         let db = Db::open(location(&config), ids.clone()).await?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let waiting = Waiting::default();
@@ -115,7 +121,10 @@ struct House<'a> {
 }
 
 impl House<'_> {
-    async fn carriers(&self, inbox: &Inbox) -> anyhow::Result<(HashMap<String, Connection>, Option<Network>)> {
+    async fn carriers(
+        &self,
+        inbox: &Inbox,
+    ) -> anyhow::Result<(HashMap<String, Connection>, Option<Network>)> {
         let mut carriers = HashMap::new();
         let mut inner = None;
         for carrier in &self.config.carriers {
@@ -145,7 +154,8 @@ impl House<'_> {
         };
         let name = carrier.name.clone();
         let ours = self.db.read(move |tx| lines::of_carrier(tx, &name)).await.map_err(anyhow::Error::new)?;
-        let mut lines: Vec<Line> = ours.into_iter().map(|(number, imessage)| Line { number, imessage }).collect();
+        let mut lines: Vec<Line> =
+            ours.into_iter().map(|(number, imessage)| Line { number, imessage }).collect();
         for number in &carrier.numbers {
             if lines.iter().all(|line| line.number != *number) {
                 lines.push(Line { number: number.clone(), imessage: false });

@@ -66,7 +66,9 @@ impl Desk {
                 None => bail!("there is no project {id}; see `agentphone project list`"),
             },
             None if all.len() == 1 => Ok(all[0].id.clone()),
-            None if all.is_empty() => bail!("there is no project yet; `agentphone project create --name NAME` makes one"),
+            None if all.is_empty() => {
+                bail!("there is no project yet; `agentphone project create --name NAME` makes one")
+            }
             None => bail!("there are several projects; name one with --project"),
         }
     }

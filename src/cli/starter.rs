@@ -133,7 +133,9 @@ async fn fresh_number(app: &App, imessage: bool) -> anyhow::Result<String> {
     let question = Question::FreshNumber { country: "US".to_owned(), area_code, imessage };
     match connection.carrier.ask(question).await {
         Answer::Number(number) => Ok(number),
-        answer => Err(anyhow!("carrier {name:?} gave no number ({answer:?}); is the simulated network running?")),
+        answer => {
+            Err(anyhow!("carrier {name:?} gave no number ({answer:?}); is the simulated network running?"))
+        }
     }
 }
 
@@ -142,14 +144,18 @@ async fn key(app: &App, account: &AccountId) -> anyhow::Result<String> {
     let path = app.config.data.join("dev-key");
     if let Ok(text) = std::fs::read_to_string(&path) {
         let key = text.trim().to_owned();
-        let hash = keys::hash(&key).with_context(|| format!("{} holds no key; delete it for a new one", path.display()))?;
+        let hash = keys::hash(&key)
+            .with_context(|| format!("{} holds no key; delete it for a new one", path.display()))?;
         if app.db.read(move |tx| keys::find(tx, &hash)).await.map_err(fault)?.is_some() {
             return Ok(key);
         }
     }
     let key = keys::mint(&app.ids);
     let (id, account, minted, now) = (KeyId::new(&app.ids), account.clone(), key.clone(), app.clock.now());
-    app.db.write(move |tx| keys::create(tx, &id, &account, "development", &minted, now)).await.map_err(fault)?;
+    app.db
+        .write(move |tx| keys::create(tx, &id, &account, "development", &minted, now))
+        .await
+        .map_err(fault)?;
     write_private(&path, &key)?;
     Ok(key)
 }

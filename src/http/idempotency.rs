@@ -120,7 +120,8 @@ async fn store(app: &App, key: Use, answer: Result<Response>) -> Result<Response
             (status, text, Err(error))
         }
     };
-    let storable = (200..300).contains(&status) || (400..500).contains(&status) && !matches!(status, 401 | 409 | 429);
+    let storable =
+        (200..300).contains(&status) || (400..500).contains(&status) && !matches!(status, 401 | 409 | 429);
     if storable {
         let now = app.clock.now();
         let stored = app.db.write(move |tx| idempotency::answered(tx, &key, status, &body, now)).await;

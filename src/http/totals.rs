@@ -31,7 +31,8 @@ impl Totals {
         if let Some((total, _)) = known.filter(|(_, until)| *until > now) {
             return Ok(total);
         }
-        let unit = move |tx: &mut crate::db::Tx<'_>| conversations::count(tx, &account, agent.as_ref(), i64::MAX);
+        let unit =
+            move |tx: &mut crate::db::Tx<'_>| conversations::count(tx, &account, agent.as_ref(), i64::MAX);
         let total = app.db.read(unit).await?;
         let mut counts = self.0.lock().expect("counting does not panic");
         if total > EXACT {

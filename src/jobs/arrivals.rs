@@ -30,7 +30,10 @@ pub async fn run(app: App, mut arrivals: mpsc::Receiver<Arrival>) {
         let outcome = app.db.record(move |tx: &mut Tx<'_>| store_all(tx, &here, &unit)).await;
         match outcome {
             Ok(ids) => {
-                stored.into_iter().zip(ids).for_each(|(stored, id)| drop(stored.send(id.map(|id| id.to_string()))));
+                stored
+                    .into_iter()
+                    .zip(ids)
+                    .for_each(|(stored, id)| drop(stored.send(id.map(|id| id.to_string()))));
             }
             Err(error) => {
                 tracing::error!(?error, "a batch of arrivals could not be stored; trying one by one");

@@ -44,7 +44,8 @@ pub struct Attempt {
 pub fn prepare(tx: &mut Tx<'_>, app: &App, id: &DeliveryId) -> Result<Option<Attempt>> {
     let now = app.clock.now();
     let Some(delivery) = deliveries::by_id(tx, id)? else { return Ok(None) };
-    let Some(webhook) = webhooks::by_id(tx, &delivery.webhook_id)?.filter(|webhook| webhook.url.is_some()) else {
+    let Some(webhook) = webhooks::by_id(tx, &delivery.webhook_id)?.filter(|webhook| webhook.url.is_some())
+    else {
         attempts::give_up(tx, id, "The webhook was removed")?;
         return Ok(None);
     };
@@ -69,7 +70,11 @@ fn render(tx: &mut Tx<'_>, delivery: &Delivery, webhook: &Webhook) -> Result<Opt
     if delivery.kind == Kind::MessageInbound {
         return Ok(Some(signature::with_signature(&webhook.secret, &events::number_payload(&message))));
     }
-    let at = if delivery.kind == Kind::AgentMessage { message.received_at } else { event_time(tx, &delivery.event_id)? };
+    let at = if delivery.kind == Kind::AgentMessage {
+        message.received_at
+    } else {
+        event_time(tx, &delivery.event_id)?
+    };
     events::payload(tx, delivery.kind, &message, at, webhook.context_limit).map(Some)
 }
 
@@ -125,7 +130,9 @@ fn headers(attempt: &Attempt, now: Time) -> HeaderMap {
     }
     named
         .into_iter()
-        .filter_map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?)))
+        .filter_map(|(name, value)| {
+            Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?))
+        })
         .collect()
 }
 
@@ -170,7 +177,8 @@ pub fn ended(app: &App, attempt: &Attempt, posted: &Posted) -> Ended {
     };
     let success = error.is_none();
     let gone = status == Some(410);
-    let next_retry_at = if success || gone || attempt.test { None } else { next(app, attempt, now, retry_after) };
+    let next_retry_at =
+        if success || gone || attempt.test { None } else { next(app, attempt, now, retry_after) };
     let (response_headers, body) = match &posted.reply {
         Ok(reply) => (Some(named(&reply.headers)), Some(reply.body.clone())),
         Err(_) => (None, None),

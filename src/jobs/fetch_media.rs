@@ -39,14 +39,22 @@ pub async fn perform(app: &App, job: Job, media: Media) {
             };
             app.db.record(unit).await
         }
-        Err(reason) => app.db.record(move |tx: &mut Tx<'_>| again_or_never(tx, now, &job, &media, &reason)).await,
+        Err(reason) => {
+            app.db.record(move |tx: &mut Tx<'_>| again_or_never(tx, now, &job, &media, &reason)).await
+        }
     };
     if let Err(error) = recorded {
         tracing::error!(?error, "the outcome of fetching an attachment could not be stored");
     }
 }
 
-fn again_or_never(tx: &mut Tx<'_>, now: crate::clock::Time, job: &Job, media: &Media, reason: &str) -> Result<()> {
+fn again_or_never(
+    tx: &mut Tx<'_>,
+    now: crate::clock::Time,
+    job: &Job,
+    media: &Media,
+    reason: &str,
+) -> Result<()> {
     if job.attempt >= ATTEMPTS {
         media::failed(tx, now, media)?;
         return queue::finish(tx, job);
@@ -61,7 +69,8 @@ fn again_or_never(tx: &mut Tx<'_>, now: crate::clock::Time, job: &Job, media: &M
 async fn fetch(app: &App, media: &Media) -> Result<Fetched, String> {
     let url = app.net.guard().check_url(&media.source_url).map_err(|problem| problem.to_string())?;
     let wait = Duration::from_secs(app.config.media.wait_seconds);
-    let got = app.net.get(&url, wait, app.config.media.max_bytes).await.map_err(|problem| problem.to_string())?;
+    let got =
+        app.net.get(&url, wait, app.config.media.max_bytes).await.map_err(|problem| problem.to_string())?;
     if !(200..300).contains(&got.status) {
         return Err(format!("{url} answered {}", got.status));
     }
@@ -74,7 +83,8 @@ fn content_type(given: Option<&str>) -> String {
     let kind = given.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let is_type = kind.split_once('/').is_some_and(|(class, name)| {
         [class, name].iter().all(|part| {
-            !part.is_empty() && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-._".contains(letter))
+            !part.is_empty()
+                && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-._".contains(letter))
         })
     });
     if is_type { kind } else { "application/octet-stream".to_owned() }
@@ -85,7 +95,11 @@ fn file_name(url: &url::Url, content_type: &str) -> String {
     let last = url.path_segments().and_then(Iterator::last).unwrap_or_default();
     let name: String = last
         .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() || letter == '.' || letter == '-' { letter } else { '_' })
+        .map(
+            |letter| {
+                if letter.is_ascii_alphanumeric() || letter == '.' || letter == '-' { letter } else { '_' }
+            },
+        )
         .take(80)
         .collect();
     let name = name.trim_matches('.');

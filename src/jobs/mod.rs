@@ -57,7 +57,9 @@ impl Work for Jobs {
         let app = &self.app;
         let ready = match &job.task {
             Task::SendMessage(id) => send_message::prepare(tx, app, job, id)?,
-            Task::DeliverWebhook(id) => deliver_webhook::prepare(tx, app, id)?.map(|it| Ready::Deliver(Box::new(it))),
+            Task::DeliverWebhook(id) => {
+                deliver_webhook::prepare(tx, app, id)?.map(|it| Ready::Deliver(Box::new(it)))
+            }
             Task::FetchMedia(id) => {
                 let media = crate::phone::media::find(tx, id)?.filter(|media| !media.is_stored);
                 media.map(|media| Ready::Fetch(Box::new(media)))
@@ -98,7 +100,9 @@ pub fn start(app: &App) {
         let webhooks = &app.config.webhooks;
         let limits = match class {
             Class::Send => Limits { per_lane: 1_000, in_all: 4_000, exclusive: true },
-            Class::Hook => Limits { per_lane: webhooks.per_endpoint, in_all: webhooks.in_all, exclusive: false },
+            Class::Hook => {
+                Limits { per_lane: webhooks.per_endpoint, in_all: webhooks.in_all, exclusive: false }
+            }
             Class::Media => Limits { per_lane: 16, in_all: 16, exclusive: false },
             Class::Upkeep => Limits { per_lane: 1, in_all: 1, exclusive: false },
         };

@@ -31,7 +31,9 @@ pub fn text(handover: Handover) -> Outbound {
 /// What the carrier's answer means for the message.
 pub fn settlement(outcome: Outcome, now: Time, attempt: i64) -> Settlement {
     match outcome {
-        Outcome::Accepted { provider_id, group_provider_id } => Settlement::Sent { provider_id, group_provider_id },
+        Outcome::Accepted { provider_id, group_provider_id } => {
+            Settlement::Sent { provider_id, group_provider_id }
+        }
         Outcome::Refused(failure) => Settlement::Refused(failure),
         Outcome::NotOnChannel { reason } => Settlement::NotOnImessage { reason },
         Outcome::Later { after, reason } => {

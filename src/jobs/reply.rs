@@ -49,8 +49,9 @@ pub fn wish(app: &App, attempt: &Attempt, posted: &Posted) -> Option<Wish> {
     }
     let body = answer.get("reply").and_then(Value::as_str).unwrap_or_default().to_owned();
     let listed = answer.get("media").and_then(Value::as_array);
-    let media: Vec<String> =
-        listed.map(|items| items.iter().filter_map(Value::as_str).map(str::to_owned).collect()).unwrap_or_default();
+    let media: Vec<String> = listed
+        .map(|items| items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        .unwrap_or_default();
     if body.is_empty() && media.is_empty() {
         return None;
     }

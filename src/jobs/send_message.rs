@@ -111,9 +111,13 @@ pub async fn ask(app: &App, job: Job, message: Message) {
     };
     let settlement = match connection.carrier.ask(question).await {
         Answer::Message(outcome) => outbound::settlement(outcome, app.clock.now(), 1),
-        Answer::Reach { .. } | Answer::Number(_) | Answer::Done | Answer::CannotTell => Settlement::Unconfirmed {
-            reason: "The server stopped during the hand-over, and the carrier cannot tell whether it has it".to_owned(),
-        },
+        Answer::Reach { .. } | Answer::Number(_) | Answer::Done | Answer::CannotTell => {
+            Settlement::Unconfirmed {
+                reason:
+                    "The server stopped during the hand-over, and the carrier cannot tell whether it has it"
+                        .to_owned(),
+            }
+        }
     };
     app.settler.settle(job, message.id, settlement).await;
 }

@@ -46,18 +46,21 @@ pub async fn run(app: &App, webhook: Webhook, sample: &Sample) -> Result<Tested>
     let (delivery, account, endpoint) = (id.clone(), webhook.account_id.clone(), webhook.id.clone());
     let (body, channel) = (payload.clone(), sample.channel.clone());
     let unit = move |tx: &mut Tx<'_>| {
-        deliveries::insert(tx, &Draft {
-            id: &delivery,
-            account: &account,
-            event: &event,
-            webhook: &endpoint,
-            message: None,
-            kind,
-            channel: &channel,
-            test: true,
-            payload: Some(&body),
-            now,
-        })?;
+        deliveries::insert(
+            tx,
+            &Draft {
+                id: &delivery,
+                account: &account,
+                event: &event,
+                webhook: &endpoint,
+                message: None,
+                kind,
+                channel: &channel,
+                test: true,
+                payload: Some(&body),
+                now,
+            },
+        )?;
         attempts::begin(tx, &delivery, &body, now)
     };
     let number = app.db.write(unit).await?;

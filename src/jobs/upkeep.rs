@@ -35,7 +35,9 @@ pub async fn perform(app: &App, job: Job) {
     let keys_before = now - Duration::from_secs(u64::from(retention.idempotency_hours) * 3600);
     let deliveries_before = now - Duration::from_secs(u64::from(retention.delivery_days) * DAY);
     for _ in 0..1_000 {
-        let more = app.db.write(move |tx| Ok(idempotency::prune(tx, keys_before)? | attempts::prune(tx, deliveries_before)?));
+        let more = app.db.write(move |tx| {
+            Ok(idempotency::prune(tx, keys_before)? | attempts::prune(tx, deliveries_before)?)
+        });
         match more.await {
             Ok(true) => {}
             Ok(false) => break,

@@ -46,19 +46,27 @@ pub fn begin(tx: &mut Tx<'_>, id: &DeliveryId, payload: &str, now: Time) -> Resu
 }
 
 /// Records how it ended. A reply is kept once there is one, whatever later attempts say.
-pub fn end(tx: &mut Tx<'_>, ended: &Ended, reply: Option<&MessageId>, reply_error: Option<&str>) -> Result<()> {
-    deliveries::insert_attempt(tx, &Attempt {
-        delivery_id: ended.delivery.clone(),
-        number: ended.number,
-        at: ended.at,
-        url: ended.url.clone(),
-        request_headers: ended.request_headers.clone(),
-        http_status: ended.http_status,
-        response_headers: ended.response_headers.clone(),
-        response_body: ended.response_body.clone(),
-        error_message: ended.error.clone(),
-        response_millis: ended.millis,
-    })?;
+pub fn end(
+    tx: &mut Tx<'_>,
+    ended: &Ended,
+    reply: Option<&MessageId>,
+    reply_error: Option<&str>,
+) -> Result<()> {
+    deliveries::insert_attempt(
+        tx,
+        &Attempt {
+            delivery_id: ended.delivery.clone(),
+            number: ended.number,
+            at: ended.at,
+            url: ended.url.clone(),
+            request_headers: ended.request_headers.clone(),
+            http_status: ended.http_status,
+            response_headers: ended.response_headers.clone(),
+            response_body: ended.response_body.clone(),
+            error_message: ended.error.clone(),
+            response_millis: ended.millis,
+        },
+    )?;
     let status = match (&ended.error, ended.next_retry_at) {
         (None, _) => "success",
         (Some(_), Some(_)) => "pending",
@@ -111,7 +119,9 @@ pub fn prune(tx: &mut Tx<'_>, before: Time) -> Result<bool> {
         tx.execute("DELETE FROM attempts WHERE delivery_id = ?1", &[id])?;
         tx.execute("DELETE FROM deliveries WHERE id = ?1", &[id])?;
     }
-    let events =
-        tx.execute("DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 LIMIT 200)", &[&before])?;
+    let events = tx.execute(
+        "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 LIMIT 200)",
+        &[&before],
+    )?;
     Ok(ids.len() == 200 || events == 200)
 }

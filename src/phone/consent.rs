@@ -9,7 +9,9 @@ pub fn keyword(text: &str) -> Option<String> {
     }
     let word = text.trim().trim_end_matches(|character: char| character.is_ascii_punctuation()).trim_end();
     let group = match word.to_uppercase().as_str() {
-        "STOP" | "STOPALL" | "UNSUBSCRIBE" | "CANCEL" | "END" | "QUIT" | "REVOKE" | "OPTOUT" | "OPT OUT" => "stop",
+        "STOP" | "STOPALL" | "UNSUBSCRIBE" | "CANCEL" | "END" | "QUIT" | "REVOKE" | "OPTOUT" | "OPT OUT" => {
+            "stop"
+        }
         "HELP" | "INFO" => "help",
         "START" | "UNSTOP" => "start",
         _ => return None,

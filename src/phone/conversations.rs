@@ -113,7 +113,11 @@ pub fn get(tx: &mut Tx<'_>, account: &AccountId, id: &ConversationId) -> Result<
 
 /// The conversation of `number` with `participant`, if they have spoken.
 pub fn of_participant(tx: &mut Tx<'_>, number: &NumberId, participant: &str) -> Result<Option<Conversation>> {
-    tx.optional(&format!("{SELECT} WHERE c.number_id = ?1 AND c.participant = ?2"), &[number, &participant], read)
+    tx.optional(
+        &format!("{SELECT} WHERE c.number_id = ?1 AND c.participant = ?2"),
+        &[number, &participant],
+        read,
+    )
 }
 
 /// The conversation of `number` whose group the carrier knows by `provider_id`.
@@ -135,7 +139,9 @@ pub fn list(
 ) -> Result<Vec<Conversation>> {
     let order = "ORDER BY c.last_message_at DESC, c.id DESC LIMIT ?2 OFFSET ?3";
     match agent {
-        None => tx.query(&format!("{SELECT} WHERE c.account_id = ?1 {order}"), &[account, &limit, &offset], read),
+        None => {
+            tx.query(&format!("{SELECT} WHERE c.account_id = ?1 {order}"), &[account, &limit, &offset], read)
+        }
         Some(agent) => {
             let sql = format!("{SELECT} WHERE c.account_id = ?1 AND c.agent_id = ?4 {order}");
             tx.query(&sql, &[account, &limit, &offset, agent], read)
@@ -248,9 +254,10 @@ pub fn target(tx: &mut Tx<'_>, id: &ConversationId, group_id: &str) -> Result<Ta
     let group = find(tx, id)?.and_then(|conversation| conversation.group);
     let group_id = group_id.to_owned();
     Ok(match group {
-        Some(Group { provider_id: None, members, .. }) => {
-            Target::NewGroup { group_id, members: members.into_iter().map(|member| member.identifier).collect() }
-        }
+        Some(Group { provider_id: None, members, .. }) => Target::NewGroup {
+            group_id,
+            members: members.into_iter().map(|member| member.identifier).collect(),
+        },
         Some(Group { provider_id, .. }) => Target::Group { group_id, provider_id },
         None => Target::Group { group_id, provider_id: None },
     })
@@ -263,7 +270,13 @@ pub fn group_started(tx: &mut Tx<'_>, id: &ConversationId, provider_id: &str) ->
 }
 
 /// A group's roster and name as last seen.
-pub fn group_seen(tx: &mut Tx<'_>, id: &ConversationId, provider_id: &str, name: Option<&str>, members: &[Member]) -> Result<()> {
+pub fn group_seen(
+    tx: &mut Tx<'_>,
+    id: &ConversationId,
+    provider_id: &str,
+    name: Option<&str>,
+    members: &[Member],
+) -> Result<()> {
     let members = serde_json::to_string(members).unwrap_or_else(|_| "[]".to_owned());
     tx.execute(
         "UPDATE conversations SET group_provider_id = ?2, group_name = ?3, group_members = ?4 WHERE id = ?1",
@@ -292,7 +305,10 @@ pub fn metadata(value: Option<Value>) -> Result<Option<String>> {
         Some(object @ Value::Object(_)) => {
             let text = crate::json::stringify(&object);
             if text.len() > METADATA_BYTES {
-                return problem("value", format!("metadata may have {METADATA_BYTES} bytes at most, serialised"));
+                return problem(
+                    "value",
+                    format!("metadata may have {METADATA_BYTES} bytes at most, serialised"),
+                );
             }
             Ok(Some(text))
         }

@@ -9,7 +9,9 @@ use crate::channel::Channel;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::{AccountId, AgentId, ConversationId, DeliveryId, EventId, Ids, MessageId, NumberId, WebhookId};
+use crate::id::{
+    AccountId, AgentId, ConversationId, DeliveryId, EventId, Ids, MessageId, NumberId, WebhookId,
+};
 use crate::phone::conversations;
 use crate::phone::deliveries;
 use crate::phone::messages::{self, Message};
@@ -67,9 +69,11 @@ impl Emitter {
         wait_until: Option<Time>,
     ) -> Result<()> {
         let audience = self.audience(tx, subject, now)?;
-        let agent_webhook = audience.coverage.v1.as_ref().filter(|webhook| webhook.wants(kind)).map(|webhook| &webhook.id);
+        let agent_webhook =
+            audience.coverage.v1.as_ref().filter(|webhook| webhook.wants(kind)).map(|webhook| &webhook.id);
         let is_inbound = kind == Kind::AgentMessage;
-        let number_webhook = audience.coverage.number.as_ref().filter(|_| is_inbound).map(|webhook| &webhook.id);
+        let number_webhook =
+            audience.coverage.number.as_ref().filter(|_| is_inbound).map(|webhook| &webhook.id);
         if agent_webhook.is_none() && number_webhook.is_none() && !audience.is_followed {
             return Ok(());
         }
@@ -223,7 +227,9 @@ fn fitting(mut payload: Value) -> String {
     loop {
         let text = crate::json::stringify(&payload);
         let over = text.len().saturating_sub(MOST);
-        let Some(Value::Array(history)) = payload.get_mut("recentHistory").filter(|_| over > 0) else { return text };
+        let Some(Value::Array(history)) = payload.get_mut("recentHistory").filter(|_| over > 0) else {
+            return text;
+        };
         if history.is_empty() {
             return text;
         }

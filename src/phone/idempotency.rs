@@ -74,7 +74,13 @@ pub fn is_alive(tx: &mut Tx<'_>, holder: &Incarnation) -> Result<bool> {
 }
 
 /// Takes the key for the object that this unit makes. A concurrent taker is told that it is in progress.
-pub fn take(tx: &mut Tx<'_>, used: &Use, object_id: &str, holder: Option<&Incarnation>, now: Time) -> Result<()> {
+pub fn take(
+    tx: &mut Tx<'_>,
+    used: &Use,
+    object_id: &str,
+    holder: Option<&Incarnation>,
+    now: Time,
+) -> Result<()> {
     let taken = tx.execute(
         "INSERT INTO idempotency (account_id, operation, key, fingerprint, object_id, holder, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (account_id, operation, key) DO NOTHING",

@@ -43,9 +43,11 @@ impl Lines {
 
 /// The numbers in service on one carrier, each with whether it does iMessage.
 pub fn of_carrier(tx: &mut Tx<'_>, carrier: &str) -> Result<Vec<(String, bool)>> {
-    tx.query("SELECT e164, kind FROM numbers WHERE carrier = ?1 AND status <> 'released'", &[&carrier], |row| {
-        Ok((row.get(0)?, row.get::<NumberKind>(1)? == NumberKind::Imessage))
-    })
+    tx.query(
+        "SELECT e164, kind FROM numbers WHERE carrier = ?1 AND status <> 'released'",
+        &[&carrier],
+        |row| Ok((row.get(0)?, row.get::<NumberKind>(1)? == NumberKind::Imessage)),
+    )
 }
 
 /// An account's oldest iMessage number in service, with its carrier.

@@ -33,7 +33,14 @@ fn read(row: crate::db::Row<'_>) -> Result<Media> {
 }
 
 /// Notes an attachment and has it fetched.
-pub fn expect(tx: &mut Tx<'_>, ids: &Ids, now: Time, account: &AccountId, message: &MessageId, url: &str) -> Result<()> {
+pub fn expect(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    now: Time,
+    account: &AccountId,
+    message: &MessageId,
+    url: &str,
+) -> Result<()> {
     let id = MediaId::new(ids);
     tx.execute(
         "INSERT INTO media (id, account_id, message_id, position, token, source_url, status, created_at)
@@ -87,8 +94,11 @@ pub fn failed(tx: &mut Tx<'_>, now: Time, media: &Media) -> Result<()> {
 
 /// Lets the first attempts of the message's deliveries begin at once.
 pub fn release(tx: &mut Tx<'_>, now: Time, message: &MessageId) -> Result<()> {
-    let deliveries: Vec<String> =
-        tx.query("SELECT id FROM deliveries WHERE message_id = ?1 AND attempt_count = 0", &[message], |row| row.get(0))?;
+    let deliveries: Vec<String> = tx.query(
+        "SELECT id FROM deliveries WHERE message_id = ?1 AND attempt_count = 0",
+        &[message],
+        |row| row.get(0),
+    )?;
     for delivery in deliveries {
         queue::bring_forward(tx, &format!("deliver/{delivery}"), now)?;
     }

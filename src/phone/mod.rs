@@ -2,21 +2,21 @@
 //! functions over a [`crate::db::Tx`]. They know no HTTP, no carrier, and never wait.
 
 pub mod accounts;
+pub mod agents;
 pub mod attempts;
-pub mod keys;
 pub mod consent;
 pub mod conversations;
 pub mod deliveries;
 pub mod events;
 pub mod idempotency;
+pub mod keys;
+pub mod language;
 pub mod lines;
 pub mod media;
 pub mod messages;
-pub mod usage;
-pub mod agents;
-pub mod language;
 pub mod numbers;
 pub mod profile;
 pub mod statistics;
 pub mod tools;
+pub mod usage;
 pub mod webhooks;

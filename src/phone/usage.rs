@@ -30,7 +30,15 @@ pub fn count(tx: &mut Tx<'_>, counted: &Counted<'_>) -> Result<()> {
     tx.execute(
         "INSERT INTO usage (account_id, number_id, message_id, kind, direction, quantity, at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        &[counted.account, counted.number, counted.message, &kind, &counted.direction, &quantity, &counted.at],
+        &[
+            counted.account,
+            counted.number,
+            counted.message,
+            &kind,
+            &counted.direction,
+            &quantity,
+            &counted.at,
+        ],
     )?;
     Ok(())
 }

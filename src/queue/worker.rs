@@ -227,8 +227,11 @@ fn look<W: Work>(
 ) -> Result<Found<W::Ready>> {
     let lane = Lane { class, name: asked.lane.clone() };
     let held = !exclusive || !asked.renew || store::hold_lane(tx, &lane.name, me, now)?;
-    let claimed =
-        if held && work.is_open(tx, &lane)? { store::claim(tx, &lane, me, now, asked.most)? } else { Vec::new() };
+    let claimed = if held && work.is_open(tx, &lane)? {
+        store::claim(tx, &lane, me, now, asked.most)?
+    } else {
+        Vec::new()
+    };
     let drained = claimed.len() < asked.most;
     let mut jobs = Vec::with_capacity(claimed.len());
     for job in claimed {

@@ -10,5 +10,8 @@ mod webhook_test;
 mod webhooks;
 
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(webhooks::router()).routes(routes!(send::send)).routes(routes!(webhook_test::test))
+    OpenApiRouter::new()
+        .merge(webhooks::router())
+        .routes(routes!(send::send))
+        .routes(routes!(webhook_test::test))
 }

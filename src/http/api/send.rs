@@ -15,8 +15,8 @@ use crate::http::answer::FlatErrors;
 use crate::http::extract::{Caller, Raw, camel};
 use crate::http::{idempotency, sending};
 use crate::id::{ConversationId, MessageId, NumberId};
-use crate::phone::messages::send::{CELLULAR_CHARACTERS, Draft, Recipient, Sender};
 use crate::phone::messages;
+use crate::phone::messages::send::{CELLULAR_CHARACTERS, Draft, Recipient, Sender};
 
 /// A text to send.
 #[derive(Debug, Deserialize, ToSchema)]

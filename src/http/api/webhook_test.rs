@@ -30,7 +30,11 @@ pub struct NumberTestResult {
 /// Test a number's webhook
 #[utoipa::path(post, path = "/api/numbers/{id}/webhook/test", tag = "numbers", params(("id" = String, Path)),
     responses((status = 200, body = NumberTestResult), FlatErrors))]
-pub async fn test(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<NumberTestResult>> {
+pub async fn test(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<NumberTestResult>> {
     let id = NumberId::from_text(id);
     let unit = move |tx: &mut Tx<'_>| {
         let number = numbers::held(tx, &caller.account, &id)?;

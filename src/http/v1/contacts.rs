@@ -48,8 +48,10 @@ pub async fn capabilities(
     caller: Caller,
     Query(who): Query<Who>,
 ) -> Result<Json<ContactCapabilities>> {
-    let problem = |text: String| Error::at(Place::Query, "phone_number", "value", format!("phone_number {text}"));
-    let address = Address::parse(&who.phone_number, app.region).map_err(|error| problem(error.to_string()))?;
+    let problem =
+        |text: String| Error::at(Place::Query, "phone_number", "value", format!("phone_number {text}"));
+    let address =
+        Address::parse(&who.phone_number, app.region).map_err(|error| problem(error.to_string()))?;
     let sms = match address {
         Address::Phone(_) | Address::ShortCode(_) => true,
         Address::Email(_) => false,

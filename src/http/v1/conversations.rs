@@ -45,7 +45,11 @@ impl History {
 /// List conversations, newest activity first
 #[utoipa::path(get, path = "/v1/conversations", tag = "conversations", params(Page),
     responses((status = 200, body = List<ConversationView>), Errors))]
-pub async fn list(State(app): State<App>, caller: Caller, Query(page): Query<Page>) -> Result<Json<List<ConversationView>>> {
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(page): Query<Page>,
+) -> Result<Json<List<ConversationView>>> {
     let range = page.range(20, 100)?;
     page_of(app, caller.account, None, range).await.map(Json)
 }
@@ -66,9 +70,15 @@ pub async fn of_agent(
     page_of(app, caller.account, Some(agent), range).await.map(Json)
 }
 
-async fn page_of(app: App, account: AccountId, agent: Option<AgentId>, range: Range) -> Result<List<ConversationView>> {
+async fn page_of(
+    app: App,
+    account: AccountId,
+    agent: Option<AgentId>,
+    range: Range,
+) -> Result<List<ConversationView>> {
     let (wanted, by) = (account.clone(), agent.clone());
-    let unit = move |tx: &mut Tx<'_>| conversations::list(tx, &wanted, by.as_ref(), range.limit, range.offset);
+    let unit =
+        move |tx: &mut Tx<'_>| conversations::list(tx, &wanted, by.as_ref(), range.limit, range.offset);
     let rows = app.db.read(unit).await?;
     let total = app.totals.conversations(&app, account, agent).await?;
     let now = app.clock.now();
@@ -129,7 +139,10 @@ pub async fn change(
         .write(move |tx| {
             let conversation = conversations::get(tx, &account, &changed)?;
             if change.group_name.is_some() && conversation.group.is_some() {
-                return Err(Error::refused(Code::NotAvailable, "Renaming groups is not available on this server"));
+                return Err(Error::refused(
+                    Code::NotAvailable,
+                    "Renaming groups is not available on this server",
+                ));
             }
             match &metadata {
                 Some(metadata) => conversations::set_metadata(tx, &changed, metadata.as_deref()),
@@ -152,7 +165,8 @@ pub async fn messages(
     let (span, id) = (bounds.span()?, ConversationId::from_text(id));
     let unit = move |tx: &mut Tx<'_>| {
         conversations::get(tx, &caller.account, &id)?;
-        let (data, has_more) = list::page(tx, &Of::Conversation(id.clone()), span.limit, span.before, span.after)?;
+        let (data, has_more) =
+            list::page(tx, &Of::Conversation(id.clone()), span.limit, span.before, span.after)?;
         Ok(MessageList { data: MessageView::all(tx, data)?, has_more })
     };
     app.db.read(unit).await.map(Json)

@@ -68,7 +68,16 @@ pub struct Sent {
 impl Sent {
     /// The answer for a message as it stands now.
     pub fn of(message: Message) -> Self {
-        let status = if message.status == Status::Sending { Status::Queued } else { message.status };
+        // What came after the carrier's answer is told by events, not by the answer to the request.
+        let status = match message.status {
+            Status::Sending => Status::Queued,
+            Status::Delivered | Status::Read => Status::Sent,
+            other @ (Status::Queued
+            | Status::Sent
+            | Status::Failed
+            | Status::Unconfirmed
+            | Status::Received) => other,
+        };
         Self {
             id: message.id.to_string(),
             status,
@@ -154,12 +163,14 @@ fn draft(app: &App, caller: &Caller, request: SendMessage) -> Result<Draft> {
 }
 
 fn own_number(app: &App, text: &str) -> Result<E164> {
-    E164::parse(text, app.region).map_err(|problem| Error::field("from_number", "value", format!("from_number {problem}")))
+    E164::parse(text, app.region)
+        .map_err(|problem| Error::field("from_number", "value", format!("from_number {problem}")))
 }
 
 fn recipient(app: &App, to_number: Option<String>, recipients: Option<Vec<String>>) -> Result<Recipient> {
     let address = |field: &str, text: &str| {
-        Address::parse(text, app.region).map_err(|problem| Error::field(field, "value", format!("{field} {problem}")))
+        Address::parse(text, app.region)
+            .map_err(|problem| Error::field(field, "value", format!("{field} {problem}")))
     };
     match (to_number, recipients) {
         (Some(to), None) => address("to_number", &to).map(Recipient::One),
@@ -177,7 +188,9 @@ fn recipient(app: &App, to_number: Option<String>, recipients: Option<Vec<String
             Ok(Recipient::NewGroup(GroupId::new(&app.ids), members))
         }
         (None, None) => Err(Error::field("to_number", "missing", "to_number or recipients is required")),
-        (Some(_), Some(_)) => Err(Error::field("recipients", "value", "give to_number or recipients, not both")),
+        (Some(_), Some(_)) => {
+            Err(Error::field("recipients", "value", "give to_number or recipients, not both"))
+        }
     }
 }
 

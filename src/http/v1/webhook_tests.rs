@@ -21,7 +21,10 @@ use crate::queue::{self, Task};
 use crate::words;
 
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(test_webhook)).routes(routes!(test_agent_webhook)).routes(routes!(replay))
+    OpenApiRouter::new()
+        .routes(routes!(test_webhook))
+        .routes(routes!(test_agent_webhook))
+        .routes(routes!(replay))
 }
 
 words! {
@@ -116,7 +119,12 @@ async fn test_agent_webhook(
     test(&app, caller.account, Some(AgentId::from_text(id)), TestMessage::default()).await.map(Json)
 }
 
-async fn test(app: &App, account: AccountId, agent: Option<AgentId>, message: TestMessage) -> Result<TestResult> {
+async fn test(
+    app: &App,
+    account: AccountId,
+    agent: Option<AgentId>,
+    message: TestMessage,
+) -> Result<TestResult> {
     let unit = move |tx: &mut Tx<'_>| find(tx, &account, agent.as_ref());
     let (webhook, mut sample) = app.db.read(unit).await?;
     sample.from = message.from.unwrap_or(sample.from);
@@ -153,7 +161,11 @@ fn find(tx: &mut Tx<'_>, account: &AccountId, agent: Option<&AgentId>) -> Result
 /// Send a delivery again, now
 #[utoipa::path(post, path = "/v1/webhooks/deliveries/{id}/replay", tag = "webhooks", params(("id" = String, Path)),
     responses((status = 200, body = DeliveryObject), Errors))]
-async fn replay(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<DeliveryObject>> {
+async fn replay(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<DeliveryObject>> {
     let (id, ids, now) = (DeliveryId::from_text(id), app.ids.clone(), app.clock.now());
     let unit = move |tx: &mut Tx<'_>| {
         let delivery = deliveries::find(tx, &caller.account, &id)?;

@@ -28,7 +28,8 @@ pub fn page(
         Of::Conversation(id) => ("conversation_id", id.as_str()),
         Of::Number(id) => ("number_id", id.as_str()),
     };
-    let (least, most) = (after.unwrap_or(Time::from_millis(i64::MIN)), before.unwrap_or(Time::from_millis(i64::MAX)));
+    let (least, most) =
+        (after.unwrap_or(Time::from_millis(i64::MIN)), before.unwrap_or(Time::from_millis(i64::MAX)));
     let direction = if after.is_some() { "ASC" } else { "DESC" };
     let sql = format!(
         "SELECT {COLUMNS} FROM messages WHERE {column} = ?1 AND received_at > ?2 AND received_at < ?3
@@ -66,7 +67,9 @@ fn whole_millisecond(
     );
     messages.extend(tx.query(&same, &[&id, &cut], read)?);
     let beyond = if direction == "ASC" { (cut, most) } else { (least, cut) };
-    let rest = format!("SELECT 1 FROM messages WHERE {column} = ?1 AND received_at > ?2 AND received_at < ?3 LIMIT 1");
+    let rest = format!(
+        "SELECT 1 FROM messages WHERE {column} = ?1 AND received_at > ?2 AND received_at < ?3 LIMIT 1"
+    );
     let more = tx.exists(&rest, &[&id, &beyond.0, &beyond.1])?;
     Ok((messages, more))
 }

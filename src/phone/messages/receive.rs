@@ -66,7 +66,11 @@ pub fn receive(
         Some(group) => Some(group_conversation(tx, ids, &line, group, now)?),
         None => None,
     };
-    let pictures = if arrived.media_urls.is_empty() { vec![None] } else { arrived.media_urls.iter().map(Some).collect() };
+    let pictures = if arrived.media_urls.is_empty() {
+        vec![None]
+    } else {
+        arrived.media_urls.iter().map(Some).collect()
+    };
     let mut first = None;
     for (position, picture) in pictures.into_iter().enumerate() {
         let id = store(tx, ids, emitter, now, &line, arrived, conversation.as_ref(), position, picture)?;
@@ -92,14 +96,34 @@ fn known(tx: &mut Tx<'_>, number: &NumberId, provider_id: &str) -> Result<Option
 }
 
 /// The thread of a group, made when first seen, with its roster as last seen.
-fn group_conversation(tx: &mut Tx<'_>, ids: &Ids, line: &Line, group: &ArrivedGroup, now: Time) -> Result<Conversation> {
+fn group_conversation(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    line: &Line,
+    group: &ArrivedGroup,
+    now: Time,
+) -> Result<Conversation> {
     if conversations::of_group(tx, &line.id, &group.provider_id)?.is_none() {
         let ours = group.provider_id.starts_with(GroupId::PREFIX);
         let participant = if ours { group.provider_id.clone() } else { GroupId::new(ids).to_string() };
-        conversations::open_group(tx, &ConversationId::new(ids), &line.account, &line.id, line.agent.as_ref(), &participant, now)?;
+        conversations::open_group(
+            tx,
+            &ConversationId::new(ids),
+            &line.account,
+            &line.id,
+            line.agent.as_ref(),
+            &participant,
+            now,
+        )?;
         let opened = conversations::of_participant(tx, &line.id, &participant)?;
         if let Some(opened) = &opened {
-            conversations::group_seen(tx, &opened.id, &group.provider_id, group.name.as_deref(), &group.members)?;
+            conversations::group_seen(
+                tx,
+                &opened.id,
+                &group.provider_id,
+                group.name.as_deref(),
+                &group.members,
+            )?;
         }
     }
     let found = conversations::of_group(tx, &line.id, &group.provider_id)?;
@@ -128,27 +152,34 @@ fn store(
     picture: Option<&String>,
 ) -> Result<MessageId> {
     let id = MessageId::new(ids);
-    let body: String = if position == 0 { arrived.body.chars().take(CHARACTERS).collect() } else { String::new() };
+    let body: String =
+        if position == 0 { arrived.body.chars().take(CHARACTERS).collect() } else { String::new() };
     let channel = match arrived.channel {
         Channel::Sms | Channel::Mms => Channel::cellular(picture.is_some()),
         Channel::Imessage => Channel::Imessage,
     };
     let participant = group.map_or(arrived.from.as_str(), |group| group.participant.as_str());
-    let touched = conversations::touch(tx, &Touch {
-        id: &ConversationId::new(ids),
-        account: &line.account,
-        number: &line.id,
-        agent: line.agent.as_ref(),
-        participant,
-        channel,
-        body: &body,
-        now,
-        new_group: None,
-    })?;
+    let touched = conversations::touch(
+        tx,
+        &Touch {
+            id: &ConversationId::new(ids),
+            account: &line.account,
+            number: &line.id,
+            agent: line.agent.as_ref(),
+            participant,
+            channel,
+            body: &body,
+            now,
+            new_group: None,
+        },
+    )?;
     let size = text::segments(&body);
     let segments = if channel == Channel::Sms { size.count } else { 0 };
-    let provider_id =
-        if position == 0 { arrived.provider_id.clone() } else { format!("{}#{position}", arrived.provider_id) };
+    let provider_id = if position == 0 {
+        arrived.provider_id.clone()
+    } else {
+        format!("{}#{position}", arrived.provider_id)
+    };
     let reply_to = quoted(tx, &line.id, arrived.reply_to.as_deref())?;
     let keyword = if group.is_none() && position == 0 { consent::keyword(&body) } else { None };
     tx.execute(
@@ -180,7 +211,10 @@ fn store(
     )?;
     let (account, number) = (&line.account, &line.id);
     let direction = Direction::Inbound;
-    usage::count(tx, &usage::Counted { account, number, message: &id, direction, channel, segments, at: now })?;
+    usage::count(
+        tx,
+        &usage::Counted { account, number, message: &id, direction, channel, segments, at: now },
+    )?;
     let mut wait_until = None;
     if let Some(url) = picture {
         media::expect(tx, ids, now, account, &id, url)?;

@@ -119,7 +119,8 @@ pub fn accept(
         Recipient::One(address) => address.as_str().to_owned(),
         Recipient::NewGroup(group, _) => group.to_string(),
     };
-    let known = if line.is_imessage { conversations::of_participant(tx, &line.id, &participant)? } else { None };
+    let known =
+        if line.is_imessage { conversations::of_participant(tx, &line.id, &participant)? } else { None };
     let imessage = line.is_imessage
         && able.is_some_and(|able| able.imessage)
         && !draft.cellular_only
@@ -131,24 +132,30 @@ pub fn accept(
         return Err(Error::missing(Code::GroupNotFound, "group", group));
     }
     // Consent, registration and allowances (contract 14 and 19) are asked here and nowhere else.
-    let (reply_to, reply_unresolved) = resolve_reply(tx, draft, channel, known.as_ref().map(|known| &known.id))?;
+    let (reply_to, reply_unresolved) =
+        resolve_reply(tx, draft, channel, known.as_ref().map(|known| &known.id))?;
 
     let agent_id = draft.sender.agent_id.clone().or(line.agent_id.clone());
     let members = match &draft.to {
-        Recipient::NewGroup(_, members) => Some(members.iter().map(|member| member.as_str().to_owned()).collect::<Vec<_>>()),
+        Recipient::NewGroup(_, members) => {
+            Some(members.iter().map(|member| member.as_str().to_owned()).collect::<Vec<_>>())
+        }
         Recipient::One(_) => None,
     };
-    let touched = conversations::touch(tx, &Touch {
-        id: &draft.conversation_id,
-        account: &draft.account,
-        number: &line.id,
-        agent: agent_id.as_ref(),
-        participant: &participant,
-        channel,
-        body: &draft.body,
-        now: draft.now,
-        new_group: members.as_deref(),
-    })?;
+    let touched = conversations::touch(
+        tx,
+        &Touch {
+            id: &draft.conversation_id,
+            account: &draft.account,
+            number: &line.id,
+            agent: agent_id.as_ref(),
+            participant: &participant,
+            channel,
+            body: &draft.body,
+            now: draft.now,
+            new_group: members.as_deref(),
+        },
+    )?;
     let order = Order { key: format!("send/{}", touched.id), seq: touched.seq };
     let is_moving = able.is_some_and(|able| able.is_up()) && !queue::is_waiting(tx, &order.key)?;
     let direct = match me {
@@ -156,7 +163,8 @@ pub fn accept(
         Some(_) | None => None,
     };
     let status = if direct.is_some() { Status::Sending } else { Status::Queued };
-    let row = NewRow { draft, line: &line, agent_id, channel, status, reply_unresolved, participant: &participant };
+    let row =
+        NewRow { draft, line: &line, agent_id, channel, status, reply_unresolved, participant: &participant };
     row.insert(tx, &touched)?;
     let job = queue::Draft {
         lane: queue::send_lane(&line.id),
@@ -225,7 +233,9 @@ fn sending_line(tx: &mut Tx<'_>, draft: &Draft) -> Result<Line> {
                 &[&draft.account, agent],
                 read,
             )?
-            .ok_or_else(|| Error::refused(Code::NoSendingNumber, format!("Agent {agent} has no number to send from"))),
+            .ok_or_else(|| {
+                Error::refused(Code::NoSendingNumber, format!("Agent {agent} has no number to send from"))
+            }),
         (None, None, None) => {
             let message = "one of from_number, number_id and agent_id is required";
             Err(Error::field("from_number", "missing", message))
@@ -233,7 +243,9 @@ fn sending_line(tx: &mut Tx<'_>, draft: &Draft) -> Result<Line> {
     };
     let (line, status) = found?;
     match status.as_str() {
-        "suspended" => Err(Error::refused(Code::NumberSuspended, format!("Number {} is suspended", line.e164))),
+        "suspended" => {
+            Err(Error::refused(Code::NumberSuspended, format!("Number {} is suspended", line.e164)))
+        }
         _ => Ok(line),
     }
 }
@@ -243,7 +255,9 @@ fn choose_channel(draft: &Draft, imessage: bool) -> Result<Channel> {
     if imessage && !matches!(draft.to, Recipient::One(Address::ShortCode(_))) {
         return Ok(Channel::Imessage);
     }
-    let refused = |what| Err(Error::refused(Code::ChannelNotSupported, format!("{what} needs a number that can do iMessage")));
+    let refused = |what| {
+        Err(Error::refused(Code::ChannelNotSupported, format!("{what} needs a number that can do iMessage")))
+    };
     match &draft.to {
         Recipient::NewGroup(..) | Recipient::One(Address::Group(_)) => return refused("A group"),
         Recipient::One(Address::Email(_)) => return refused("An e-mail address as recipient"),
@@ -259,14 +273,18 @@ fn choose_channel(draft: &Draft, imessage: bool) -> Result<Channel> {
 /// The quoted message's carrier ids if it can be threaded, and what to say of it.
 type Reply = (Option<(MessageId, Option<String>)>, Option<bool>);
 
-fn resolve_reply(tx: &mut Tx<'_>, draft: &Draft, channel: Channel, thread: Option<&ConversationId>) -> Result<Reply> {
+fn resolve_reply(
+    tx: &mut Tx<'_>,
+    draft: &Draft,
+    channel: Channel,
+    thread: Option<&ConversationId>,
+) -> Result<Reply> {
     let Some(parent) = &draft.reply_to else { return Ok((None, None)) };
     if channel != Channel::Imessage {
         return Ok((None, Some(true)));
     }
-    let found = messages::find(tx, parent)?.filter(|found| {
-        Some(&found.conversation_id) == thread && found.channel == Channel::Imessage
-    });
+    let found = messages::find(tx, parent)?
+        .filter(|found| Some(&found.conversation_id) == thread && found.channel == Channel::Imessage);
     Ok(match found {
         Some(found) => (Some((found.id, found.provider_id)), Some(false)),
         None => (None, Some(true)),
@@ -276,11 +294,14 @@ fn resolve_reply(tx: &mut Tx<'_>, draft: &Draft, channel: Channel, thread: Optio
 fn target_of(draft: &Draft, participant: &str, touched: &conversations::Touched) -> Target {
     let group_id = participant.to_owned();
     match &draft.to {
-        Recipient::One(Address::Group(_)) => Target::Group { group_id, provider_id: touched.group_provider_id.clone() },
-        Recipient::One(_) => Target::Person(group_id),
-        Recipient::NewGroup(_, members) => {
-            Target::NewGroup { group_id, members: members.iter().map(|member| member.as_str().to_owned()).collect() }
+        Recipient::One(Address::Group(_)) => {
+            Target::Group { group_id, provider_id: touched.group_provider_id.clone() }
         }
+        Recipient::One(_) => Target::Person(group_id),
+        Recipient::NewGroup(_, members) => Target::NewGroup {
+            group_id,
+            members: members.iter().map(|member| member.as_str().to_owned()).collect(),
+        },
     }
 }
 

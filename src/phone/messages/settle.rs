@@ -17,14 +17,24 @@ use crate::queue::{self, Job};
 /// How a hand-over ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Settlement {
-    Sent { provider_id: Option<String>, group_provider_id: Option<String> },
+    Sent {
+        provider_id: Option<String>,
+        group_provider_id: Option<String>,
+    },
     Refused(Failure),
     /// The person is not on iMessage: the same message goes by SMS or MMS, where it can.
-    NotOnImessage { reason: String },
+    NotOnImessage {
+        reason: String,
+    },
     /// It surely did not go out; again at `run_at`.
-    Later { run_at: Time, reason: String },
+    Later {
+        run_at: Time,
+        reason: String,
+    },
     /// It may or may not have gone out.
-    Unconfirmed { reason: String },
+    Unconfirmed {
+        reason: String,
+    },
 }
 
 /// A person not found on iMessage is asked for again after so long.
@@ -126,7 +136,14 @@ fn sent(
     emit(tx, ids, emitter, now, id, &changed, Kind::MessageSent)
 }
 
-fn failed(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &MessageId, failure: &Failure) -> Result<()> {
+fn failed(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    id: &MessageId,
+    failure: &Failure,
+) -> Result<()> {
     let changed = tx.optional(
         &format!(
             "UPDATE messages SET status = 'failed', error_code = ?2, failure_reason = ?3
@@ -138,7 +155,14 @@ fn failed(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &Mes
     changed.map_or(Ok(()), |changed| emit(tx, ids, emitter, now, id, &changed, Kind::MessageFailed))
 }
 
-fn unconfirmed(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &MessageId, reason: &str) -> Result<()> {
+fn unconfirmed(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    id: &MessageId,
+    reason: &str,
+) -> Result<()> {
     let changed = tx.optional(
         &format!(
             "UPDATE messages SET status = 'unconfirmed', error_code = ?2, failure_reason = ?3
@@ -154,7 +178,10 @@ fn unconfirmed(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id:
 fn fall_back(tx: &mut Tx<'_>, now: Time, id: &MessageId) -> Result<bool> {
     let Some(message) = super::find(tx, id)? else { return Ok(false) };
     let is_person = crate::address::E164::parse(&message.to, crate::address::Region::US).is_ok();
-    if message.channel != Channel::Imessage || !is_person || message.body.chars().count() > CELLULAR_CHARACTERS {
+    if message.channel != Channel::Imessage
+        || !is_person
+        || message.body.chars().count() > CELLULAR_CHARACTERS
+    {
         return Ok(false);
     }
     let channel = Channel::cellular(!message.media_urls.is_empty());
@@ -217,7 +244,14 @@ const DELIVERED: &str = "UPDATE messages SET status = 'delivered', delivered_at 
         delivered_channel = COALESCE(CAST(?3 AS TEXT), channel), error_code = NULL, failure_reason = NULL
     WHERE id = ?1 AND";
 
-fn delivered(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &MessageId, receipt: &Receipt) -> Result<()> {
+fn delivered(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    id: &MessageId,
+    receipt: &Receipt,
+) -> Result<()> {
     let parameters: [&dyn crate::db::ToValue; 3] = [id, &receipt.at, &receipt.channel];
     let mut changed = tx.optional(&format!("{DELIVERED} status = 'sent' {RETURNING}"), &parameters, read)?;
     if changed.is_none() {
@@ -231,7 +265,14 @@ fn delivered(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &
     changed.map_or(Ok(()), |changed| emit(tx, ids, emitter, now, id, &changed, Kind::MessageDelivered))
 }
 
-fn was_read(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &MessageId, receipt: &Receipt) -> Result<()> {
+fn was_read(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    id: &MessageId,
+    receipt: &Receipt,
+) -> Result<()> {
     let before = super::find(tx, id)?.map(|message| message.status);
     let changed = tx.optional(
         &format!(
@@ -250,15 +291,18 @@ fn was_read(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &M
 }
 
 fn meter(tx: &mut Tx<'_>, now: Time, id: &MessageId, changed: &Changed) -> Result<()> {
-    usage::count(tx, &usage::Counted {
-        account: &changed.account,
-        number: &changed.number,
-        message: id,
-        direction: Direction::Outbound,
-        channel: changed.channel,
-        segments: changed.segments,
-        at: now,
-    })
+    usage::count(
+        tx,
+        &usage::Counted {
+            account: &changed.account,
+            number: &changed.number,
+            message: id,
+            direction: Direction::Outbound,
+            channel: changed.channel,
+            segments: changed.segments,
+            at: now,
+        },
+    )
 }
 
 fn emit(
