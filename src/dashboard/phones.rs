@@ -127,7 +127,7 @@ fn compose() -> Markup {
                 button.quiet type="button" { "Remove" }
             }
             label.attach title="Attach a picture" {
-                span aria-hidden="true" { "＋" }
+                span aria-hidden="true" { "+" }
                 input #files.unseen type="file" multiple aria-label="Attach a picture"
                     accept="image/jpeg,image/png,image/gif,image/webp,image/heic,video/mp4,audio/mpeg,application/pdf,.vcf";
             }

@@ -34,7 +34,8 @@ pub async fn sign_in(State(app): State<App>, Query(link): Query<Link>) -> Result
     let account = app.db.write(move |tx| sign_ins::redeem(tx, &hash, &opened, now)).await?;
     if account.is_none() {
         let text =
-            "Each link works once and for a day. This one was used before, is too old, or is incomplete.";
+            "Each link works once and for a day. This one was used before, is too old, or is \
+                    incomplete. A browser that is signed in stays so for a month.";
         return Ok((StatusCode::FORBIDDEN, explained("This link does not work", text)).into_response());
     }
     let cookie = session::cookie(&app, &token, sign_ins::SESSION.as_secs());
@@ -64,7 +65,6 @@ fn explained(title: &str, text: &str) -> Html<String> {
             p { (text) }
             p { "Start " code { "agentphone dev" } " in your terminal, again if it runs already: it prints a new \
                  link as “Phone and dashboard”. Open that link here." }
-            p { a href="/" { "Already signed in? To the phones" } }
         }
     };
     Page { title, script: None, signed_in: false, content }.render()

@@ -109,7 +109,7 @@ function take(bubble) {
 function describe({ name, imessage }) {
   find("owner").textContent = name || number;
   find("about").textContent = `${name ? `${number} · ` : ""}${imessage ? "iMessage" : "SMS only"}`;
-  document.title = `${name || number} · AgentPhone`;
+  document.title = `\u2068${name || number}\u2069 · AgentPhone`; // isolated: names may turn the direction
 }
 
 /** Reads the whole phone; what happens meanwhile is added afterwards. One reading follows the other. */
