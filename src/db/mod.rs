@@ -29,7 +29,7 @@ mod value;
 
 pub use presence::Presence;
 pub use tx::Tx;
-pub use value::{Column, Row, ToValue, Value};
+pub use value::{Column, Row, ToValue, Value, listed, padded};
 
 use bus::Bus;
 use intake::Intake;

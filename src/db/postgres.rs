@@ -184,7 +184,10 @@ fn explain(error: &postgres::Error) -> Error {
             anyhow::anyhow!("{error}").into()
         };
     };
-    if *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED {
+    // A unit looks before it inserts: that another one inserted the same meanwhile is a lost race as well.
+    let races =
+        [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION];
+    if races.contains(state) {
         return Error::Storage(Storage::Conflict);
     }
     match state.code().get(..2) {

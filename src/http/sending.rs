@@ -90,10 +90,11 @@ async fn as_it_stands(app: &App, id: MessageId) -> Result<Answered> {
 }
 
 impl Answered {
-    /// What the carrier's answer means for the caller; `None` if the message will be handed over once more.
+    /// What the carrier's answer means for the caller; `None` if the message may be handed over once more.
     fn of(accepted: &Accepted, settlement: &Settlement) -> Option<Self> {
         let (status, failure) = match settlement {
             Settlement::Sent { .. } => (Status::Sent, None),
+            Settlement::Refused(_) if accepted.channel == Channel::Imessage => return None,
             Settlement::Refused(failure) => (Status::Failed, Some(failure.clone())),
             Settlement::Unconfirmed { reason } => {
                 let (code, reason) = (FailureCode::DeliveryUnconfirmed, reason.clone());

@@ -156,10 +156,8 @@ pub fn accept(
             new_group: members.as_deref(),
         },
     )?;
-    let order = Order { key: format!("send/{}", touched.id), seq: touched.seq };
-    // In a conversation that begins here nothing can be waiting.
-    let is_first = touched.seq == 1;
-    let is_moving = able.is_some_and(|able| able.is_up()) && (is_first || !queue::is_waiting(tx, &order.key)?);
+    let order = Order { key: conversations::order_key(&touched.id), seq: touched.seq };
+    let is_moving = able.is_some_and(|able| able.is_up()) && !touched.is_waiting;
     let direct = match me {
         Some(me) if is_moving && queue::store::holds_lane(tx, line.id.as_str(), me, draft.now)? => Some(me),
         Some(_) | None => None,

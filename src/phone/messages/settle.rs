@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Direction, Status};
+use super::{Direction, Status, together};
 use crate::channel::{Channel, Failure, FailureCode};
 use crate::clock::Time;
 use crate::db::{Row, Tx};
@@ -61,8 +61,41 @@ fn read(row: Row<'_>) -> Result<Changed> {
     })
 }
 
+/// A hand-over that ended.
+pub type Ended = (Job, MessageId, Settlement);
+
+/// Records how hand-overs ended, with the end of their jobs.
+pub fn settle_all(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, ended: &[Ended]) -> Result<()> {
+    let mut plain = Vec::with_capacity(ended.len());
+    for (job, id, settlement) in ended {
+        if matches!(settlement, Settlement::Sent { provider_id: None, group_provider_id: None }) {
+            plain.push((job, id));
+        } else {
+            settle(tx, ids, emitter, now, job, id, settlement)?;
+        }
+    }
+    together::sent(tx, ids, emitter, now, &plain)?;
+    plain.iter().try_for_each(|(job, id)| settled(tx, job, id))
+}
+
+/// Records receipts; those for messages we do not know are ignored.
+pub fn report_all(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, receipts: &[Receipt]) -> Result<()> {
+    let mut plain = Vec::with_capacity(receipts.len());
+    for receipt in receipts {
+        match (&receipt.message_id, &receipt.report) {
+            (Some(id), Report::Delivered) => plain.push((id, receipt.at)),
+            _ => {
+                // One after the other where they may concern the same message.
+                together::delivered(tx, ids, emitter, now, &std::mem::take(&mut plain))?;
+                report(tx, ids, emitter, now, receipt)?;
+            }
+        }
+    }
+    together::delivered(tx, ids, emitter, now, &plain)
+}
+
 /// Records how the hand-over of `job` ended, and the job's own end.
-pub fn settle(
+fn settle(
     tx: &mut Tx<'_>,
     ids: &Ids,
     emitter: &mut Emitter,
@@ -226,8 +259,7 @@ pub struct Receipt {
     pub at: Time,
 }
 
-/// Records a receipt; one for a message we do not know is ignored.
-pub fn report(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, receipt: &Receipt) -> Result<()> {
+fn report(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, receipt: &Receipt) -> Result<()> {
     let id = match (&receipt.message_id, &receipt.provider_id) {
         (Some(id), _) => Some(id.clone()),
         (None, Some(provider)) => tx.optional(
