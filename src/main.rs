@@ -145,7 +145,8 @@ async fn dev(config: Config) -> anyhow::Result<()> {
     );
     let server = start(config, listener).await?;
     let prepared = starter::prepare(&server).await?;
-    starter::print(&server, &prepared, "/");
+    let sign_in = starter::sign_in(&server, &prepared).await?;
+    starter::print(&server, &prepared, &sign_in);
     end_of_days().await;
     server.stop().await;
     Ok(())

@@ -1,4 +1,4 @@
-//! The doors: /v1, /api, hosted media, the simulated network. Thin: parse, call the noun, render.
+//! The doors: /v1, /api, hosted media, the simulated network, the dashboard. Thin: parse, call the noun, render.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::dashboard;
 use crate::error::{Code, Error, Result};
 use crate::id::RequestId;
 
@@ -79,6 +80,7 @@ pub fn router(app: &App) -> Router {
         .route("/readyz", axum::routing::get(ready))
         .merge(media::router())
         .merge(sim::router(app))
+        .merge(dashboard::router(app))
         .fallback(unknown)
         .with_state(app.clone());
     let front = Front { app: app.clone(), remembered: Arc::default(), buckets: Arc::default() };
@@ -172,8 +174,12 @@ async fn guard(
     path: &str,
     left: &mut Option<rates::Left>,
 ) -> Result<()> {
+    let is_sim = path.starts_with("/sim/");
+    if is_sim && dashboard::session::opens(&front.app, request.method(), request.headers()).await? {
+        return Ok(());
+    }
     let caller = auth::authenticate(&front.app, &front.remembered, request.headers()).await?;
-    if !path.starts_with("/sim/") {
+    if !is_sim {
         let class = rates::Class::of(request.method(), path);
         *left = front.buckets.take(&front.app.config.rate_limits, &caller.key, class, front.app.clock.now());
     }
