@@ -160,7 +160,6 @@ fn find(
     let mut sample = Sample { agent_id: agent.map(ToString::to_string), ..Sample::default() };
     if let Some(number) = number {
         sample.to = number.e164.to_string();
-        sample.agent_id = sample.agent_id.or(number.agent_id.map(|agent| agent.to_string()));
         sample.number_id = Some(number.id.to_string());
     }
     Ok((webhook, sample))
