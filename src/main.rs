@@ -17,6 +17,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+/// Many small, short-lived pieces on several threads: what the system's allocator is slowest at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A phone carrier for AI agents.
 #[derive(Parser)]
 #[command(name = "agentphone", version, arg_required_else_help = true)]
