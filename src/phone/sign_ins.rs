@@ -11,9 +11,9 @@ use crate::error::Result;
 use crate::id::AccountId;
 
 /// How long a link waits to be used.
-const LINK: Duration = Duration::from_secs(24 * 3600);
+const LINK: Duration = Duration::from_hours(24);
 /// How long somebody stays signed in.
-pub const SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
+pub const SESSION: Duration = Duration::from_hours(30 * 24);
 
 /// The hash under which `token` is stored.
 pub fn hash(token: &str) -> String {
