@@ -230,8 +230,7 @@ fn reply(payload: &Value, answer: &[u8]) -> Option<Reply> {
             (&data["messageId"], json!({"number_id": data["numberId"], "to_number": to, "body": body}))
         }
         "message.inbound" => {
-            let message =
-                json!({"from_number": payload["to"], "to_number": payload["from"], "body": body});
+            let message = json!({"from_number": payload["to"], "to_number": payload["from"], "body": body});
             (&payload["message_id"], message)
         }
         _ => return None,
@@ -269,7 +268,9 @@ mod tests {
     fn anything_else_sends_nothing() {
         let text = json!({"event": "agent.message", "channel": "sms",
             "data": {"messageId": "msg_1", "numberId": "num_1", "from": "+14155550142"}});
-        for answer in [json!({}), json!({"action": "ignore", "reply": "x"}), json!({"action": "respond"}), json!("x")] {
+        for answer in
+            [json!({}), json!({"action": "ignore", "reply": "x"}), json!({"action": "respond"}), json!("x")]
+        {
             assert!(asked(&text, &answer).is_none(), "{answer}");
         }
         let yes = json!({"action": "respond", "reply": "Yes"});

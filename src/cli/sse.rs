@@ -79,7 +79,8 @@ mod tests {
     #[test]
     fn a_stream_reads_the_same_however_it_is_cut() {
         let ready = Event { name: "ready".to_owned(), data: "{\"secret\":\"s\"}".to_owned(), id: None };
-        let event = Event { name: "event".to_owned(), data: "a\né".to_owned(), id: Some("evt_1".to_owned()) };
+        let event =
+            Event { name: "event".to_owned(), data: "a\né".to_owned(), id: Some("evt_1".to_owned()) };
         for size in 1..STREAM.len() {
             let mut reader = Reader::default();
             let events: Vec<Event> =

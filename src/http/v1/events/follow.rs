@@ -186,7 +186,10 @@ impl Follower {
             let Some(message) = messages::find(tx, id)? else { return Ok(Rendered::Bodies(Vec::new())) };
             let body = |kind: &Kind| {
                 if *kind == Kind::MessageInbound {
-                    return Ok((*kind, signature::with_signature(&secret, &events::number_payload(&message))));
+                    return Ok((
+                        *kind,
+                        signature::with_signature(&secret, &events::number_payload(&message)),
+                    ));
                 }
                 let at = if *kind == Kind::AgentMessage { message.received_at } else { event.at };
                 Ok((*kind, events::payload(tx, *kind, &message, at, HISTORY)?))
@@ -204,8 +207,7 @@ impl Follower {
     }
 
     fn frame(&self, kind: Kind, body: String) -> sse::Event {
-        let (id, secret, now) =
-            (DeliveryId::new(&self.app.ids), &self.listener.secret, self.app.clock.now());
+        let (id, secret, now) = (DeliveryId::new(&self.app.ids), &self.listener.secret, self.app.clock.now());
         let secrets = (secret, std::slice::from_ref(secret));
         let mut headers: Map<String, Value> =
             deliver_webhook::signed(kind, &id, secrets, now, body.as_bytes())
