@@ -62,8 +62,13 @@ pub async fn run(config: &Config) -> anyhow::Result<()> {
     tell(tokio::task::spawn_blocking(move || machine::data_folder(&data)).await?);
     tell(vec![tokio::task::spawn_blocking(machine::clock).await?]);
     tell(vec![surroundings::database(config).await]);
-    tell(surroundings::address(config).await);
-    tell(surroundings::carriers(config).await);
+    let address = surroundings::address(config).await;
+    // A running server tells of its carriers itself.
+    let told = address.iter().any(|finding| finding.what == surroundings::CARRIER);
+    tell(address);
+    if !(told && config.carriers.is_empty()) {
+        tell(surroundings::carriers(config).await);
+    }
     ensure!(failed == 0, "{failed} of these must be mended before AgentPhone can work");
     Ok(())
 }

@@ -33,6 +33,8 @@ pub struct Listening {
     /// The last event that was carried.
     last: Option<String>,
     secret: Option<String>,
+    /// Whether a stream stood since trouble was last told.
+    connected: bool,
     pause: Duration,
 }
 
@@ -54,8 +56,8 @@ struct Delivery {
 
 impl Listening {
     pub fn new(api: Api, forward_to: Url, events: Option<String>) -> Self {
-        let clock = Clock::system();
-        Self { api, forward_to, events, clock, last: None, secret: None, pause: FIRST_PAUSE }
+        let (clock, last, secret) = (Clock::system(), None, None);
+        Self { api, forward_to, events, clock, last, secret, connected: false, pause: FIRST_PAUSE }
     }
 
     /// Carries events until something is wrong that waiting does not mend.
@@ -66,13 +68,9 @@ impl Listening {
                 End::Refused(error) => return Err(error),
                 End::Lost(error) => format!("{error:#}"),
             };
-            if lost != told {
-                eprintln!("{lost}; trying again until it does");
+            if lost != told || std::mem::take(&mut self.connected) {
+                eprintln!("{lost} (trying again)");
                 told = lost;
-            }
-            if self.pause == FIRST_PAUSE {
-                // It had worked: the next trouble is news again.
-                told.clear();
             }
             tokio::time::sleep(self.pause).await;
             self.pause = (self.pause * 2).min(LONGEST_PAUSE);
@@ -120,6 +118,7 @@ impl Listening {
                 println!("Connected again");
             }
             self.secret = Some(secret);
+            self.connected = true;
             self.pause = FIRST_PAUSE;
         } else if event.name == "event" {
             let delivery: Delivery = serde_json::from_str(&event.data).context("reading an event")?;

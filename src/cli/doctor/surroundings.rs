@@ -15,6 +15,8 @@ use crate::server;
 
 /// A large file is not checked to its end.
 const CHECKING: Duration = Duration::from_secs(5);
+/// What findings about a carrier are called.
+pub const CARRIER: &str = "carrier";
 const ANSWER: Duration = Duration::from_secs(5);
 
 /// Whether the database is there and as this program needs it.
@@ -73,10 +75,8 @@ pub async fn address(config: &Config) -> Vec<Finding> {
     };
     let mut findings = vec![Finding::new(Good, "address", format!("AgentPhone is running on {listen}"))];
     findings.extend(carriers.iter().map(|(name, up)| match up.as_bool() {
-        Some(true) => Finding::new(Good, "carrier", format!("{name:?} is up in the running server")),
-        _ => {
-            Finding::new(Warn, "carrier", format!("{name:?} is down in the running server; its log says why"))
-        }
+        Some(true) => Finding::new(Good, CARRIER, format!("{name:?} is up in the running server")),
+        _ => Finding::new(Warn, CARRIER, format!("{name:?} is down in the running server; its log says why")),
     }));
     findings
 }
@@ -85,21 +85,21 @@ pub async fn address(config: &Config) -> Vec<Finding> {
 pub async fn carriers(config: &Config) -> Vec<Finding> {
     if config.carriers.is_empty() {
         let text = "none is configured: `agentphone dev` brings the simulated one, `agentphone serve` needs [[carriers]]";
-        return vec![Finding::new(Good, "carrier", text)];
+        return vec![Finding::new(Good, CARRIER, text)];
     }
     let mut findings = Vec::new();
     for carrier in &config.carriers {
         let name = &carrier.name;
         let Some(url) = &carrier.url else {
             let text = format!("{name:?} is simulated inside the server");
-            findings.push(Finding::new(Good, "carrier", text));
+            findings.push(Finding::new(Good, CARRIER, text));
             continue;
         };
         findings.push(match ask(&format!("{}/sim/faults", url.trim_end_matches('/'))).await {
-            Ok(_) => Finding::new(Good, "carrier", format!("{name:?} answers at {url}")),
+            Ok(_) => Finding::new(Good, CARRIER, format!("{name:?} answers at {url}")),
             Err(why) => Finding::new(
                 Fail,
-                "carrier",
+                CARRIER,
                 format!("{name:?} does not answer at {url} ({why}); start it, or correct its url"),
             ),
         });
