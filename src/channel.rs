@@ -79,6 +79,29 @@ words! {
     }
 }
 
+impl FailureCode {
+    /// Whether what iMessage refused so may be taken by SMS or MMS.
+    pub const fn another_channel_may_take(self) -> bool {
+        match self {
+            Self::InvalidRecipient
+            | Self::Unreachable
+            | Self::Landline
+            | Self::CarrierRejected
+            | Self::SpamFiltered
+            | Self::NewContactLimit => true,
+            Self::RecipientOptedOut
+            | Self::RegistrationRequired
+            | Self::BodyTooLong
+            | Self::MediaNotUsable
+            | Self::MediaTooLarge
+            | Self::Expired
+            | Self::CarrierUnavailable
+            | Self::DeliveryUnconfirmed
+            | Self::InternalError => false,
+        }
+    }
+}
+
 /// A failure as rows and events carry it: the code and one sentence.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Failure {

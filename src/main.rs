@@ -21,6 +21,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+/// Many small, short-lived pieces on several threads: what the system's allocator is slowest at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A phone carrier for AI agents.
 #[derive(Parser)]
 #[command(name = "agentphone", version, arg_required_else_help = true)]
@@ -202,7 +206,8 @@ async fn dev(config: Config) -> anyhow::Result<()> {
     );
     let server = start(config, listener).await?;
     let prepared = starter::prepare(&server).await?;
-    starter::print(&server, &prepared, "/");
+    let sign_in = starter::sign_in(&server, &prepared).await?;
+    starter::print(&server, &prepared, &sign_in);
     end_of_days().await;
     server.stop().await;
     Ok(())

@@ -45,8 +45,8 @@ fn is_queued(tx: &mut Tx<'_>, id: &MessageId) -> Result<bool> {
     tx.exists("SELECT 1 FROM messages WHERE id = ?1 AND status = 'queued'", &[id])
 }
 
-/// Hands over and records what became of it; returns once that is stored.
-pub async fn hand_over(app: &App, job: Job, handover: Handover) {
+/// Hands over and records what became of it; answers that once it is stored.
+pub async fn hand_over(app: &App, job: Job, handover: Handover) -> Settlement {
     let id = handover.message_id.clone();
     let attempt = handover.attempt;
     let settlement = match unusable_media(app, &handover).await {
@@ -62,7 +62,8 @@ pub async fn hand_over(app: &App, job: Job, handover: Handover) {
             }),
         },
     };
-    app.settler.settle(job, id, settlement).await;
+    app.settler.settle(job, id, settlement.clone()).await;
+    settlement
 }
 
 /// Looks whether the attachments can be had, as the carrier will, and says what is wrong with the first that

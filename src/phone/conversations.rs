@@ -153,9 +153,9 @@ pub fn list(
 pub fn count(tx: &mut Tx<'_>, account: &AccountId, agent: Option<&AgentId>, most: i64) -> Result<i64> {
     let counted = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM conversations WHERE account_id = ?1";
     match agent {
-        None => tx.one(&format!("{counted} LIMIT ?2) AS some"), &[account, &most], |row| row.get(0)),
+        None => tx.one(&format!("{counted} LIMIT ?2) AS counted"), &[account, &most], |row| row.get(0)),
         Some(agent) => {
-            let sql = format!("{counted} AND agent_id = ?3 LIMIT ?2) AS some");
+            let sql = format!("{counted} AND agent_id = ?3 LIMIT ?2) AS counted");
             tx.one(&sql, &[account, &most, agent], |row| row.get(0))
         }
     }

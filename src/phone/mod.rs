@@ -17,6 +17,7 @@ pub mod media;
 pub mod messages;
 pub mod numbers;
 pub mod profile;
+pub mod sign_ins;
 pub mod statistics;
 pub mod tools;
 pub mod usage;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::http::answer::Errors;
-use crate::http::extract::{Caller, Camel, Query};
+use crate::http::extract::{Caller, Camel, Path, Query};
 use crate::http::page::{List, Page, Success};
 use crate::id::{AccountId, AgentId, NumberId};
 use crate::phone::agents::{self, Agent, Attached};

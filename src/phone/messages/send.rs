@@ -157,7 +157,9 @@ pub fn accept(
         },
     )?;
     let order = Order { key: format!("send/{}", touched.id), seq: touched.seq };
-    let is_moving = able.is_some_and(|able| able.is_up()) && !queue::is_waiting(tx, &order.key)?;
+    // In a conversation that begins here nothing can be waiting.
+    let is_first = touched.seq == 1;
+    let is_moving = able.is_some_and(|able| able.is_up()) && (is_first || !queue::is_waiting(tx, &order.key)?);
     let direct = match me {
         Some(me) if is_moving && queue::store::holds_lane(tx, line.id.as_str(), me, draft.now)? => Some(me),
         Some(_) | None => None,

@@ -75,10 +75,16 @@ pub fn settle(
         Settlement::Sent { provider_id, group_provider_id } => {
             sent(tx, ids, emitter, now, id, provider_id.as_deref(), group_provider_id.as_deref())?;
         }
-        Settlement::Refused(failure) => failed(tx, ids, emitter, now, id, failure)?,
+        Settlement::Refused(failure) => {
+            if failure.code.another_channel_may_take() && fall_back(tx, id)?.is_some() {
+                return queue::retry(tx, job, now, &failure.reason, false);
+            }
+            failed(tx, ids, emitter, now, id, failure)?;
+        }
         Settlement::Unconfirmed { reason } => unconfirmed(tx, ids, emitter, now, id, reason)?,
         Settlement::NotOnImessage { reason } => {
-            if fall_back(tx, now, id)? {
+            if let Some(conversation) = fall_back(tx, id)? {
+                conversations::not_on_imessage(tx, &conversation, now + NOT_ON_IMESSAGE)?;
                 return queue::retry(tx, job, now, reason, false);
             }
             let failure = Failure { code: FailureCode::Unreachable, reason: reason.clone() };
@@ -174,15 +180,15 @@ fn unconfirmed(
     changed.map_or(Ok(()), |changed| emit(tx, ids, emitter, now, id, &changed, Kind::MessageUnconfirmed))
 }
 
-/// Puts the message back as SMS or MMS; `false` where it cannot go that way.
-fn fall_back(tx: &mut Tx<'_>, now: Time, id: &MessageId) -> Result<bool> {
-    let Some(message) = super::find(tx, id)? else { return Ok(false) };
+/// Puts an iMessage back as SMS or MMS and answers its conversation; `None` where it cannot go that way.
+fn fall_back(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<ConversationId>> {
+    let Some(message) = super::find(tx, id)? else { return Ok(None) };
     let is_person = crate::address::E164::parse(&message.to, crate::address::Region::US).is_ok();
     if message.channel != Channel::Imessage
         || !is_person
         || message.body.chars().count() > CELLULAR_CHARACTERS
     {
-        return Ok(false);
+        return Ok(None);
     }
     let channel = Channel::cellular(!message.media_urls.is_empty());
     let segments = if channel == Channel::Sms { crate::text::segments(&message.body).count } else { 0 };
@@ -192,9 +198,8 @@ fn fall_back(tx: &mut Tx<'_>, now: Time, id: &MessageId) -> Result<bool> {
          WHERE id = ?1 AND status = 'sending'",
         &[id, &channel, &segments, &unresolved],
     )?;
-    conversations::not_on_imessage(tx, &message.conversation_id, now + NOT_ON_IMESSAGE)?;
     conversations::channel_changed(tx, &message.conversation_id, channel)?;
-    Ok(true)
+    Ok(Some(message.conversation_id))
 }
 
 /// A message that waited for too long fails; its job is for the caller to finish.
