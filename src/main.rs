@@ -95,10 +95,10 @@ enum Command {
 /// A running server, and who calls it.
 #[derive(Args)]
 struct At {
-    /// The server; AGENTPHONE_URL, else where it listens by the settings.
+    /// The server; else `AGENTPHONE_URL`, else where it listens by the settings.
     #[arg(long, value_name = "SERVER")]
     url: Option<String>,
-    /// The API key; AGENTPHONE_KEY, else the one that `agentphone dev` keeps.
+    /// The API key; else `AGENTPHONE_KEY`, else the one that `agentphone dev` keeps.
     #[arg(long)]
     key: Option<String>,
 }

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::net::plain;
 
 /// How long an answer may take; a send waits for the carrier.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The server that a command speaks to.
 pub struct Api {
@@ -42,8 +42,8 @@ impl Answer {
 }
 
 impl Api {
-    /// The server at `url` or AGENTPHONE_URL, else where `config` says one listens; as `key` or AGENTPHONE_KEY, else
-    /// with the key that `agentphone dev` keeps.
+    /// The server at `url` or `AGENTPHONE_URL`, else where `config` says one listens; as `key` or
+    /// `AGENTPHONE_KEY`, else with the key that `agentphone dev` keeps.
     pub fn new(config: &Config, url: Option<String>, key: Option<String>) -> anyhow::Result<Self> {
         let origin = match url.or_else(|| variable("AGENTPHONE_URL")) {
             Some(url) => parse_url(&url)?,

@@ -111,11 +111,11 @@ impl Listening {
         if event.name == "ready" {
             let ready: Value = serde_json::from_str(&event.data).context("reading `ready`")?;
             let secret = ready["secret"].as_str().context("`ready` brings no secret")?.to_owned();
-            if self.secret.as_ref() != Some(&secret) {
+            if self.secret.as_ref() == Some(&secret) {
+                println!("Connected again");
+            } else {
                 println!("Webhook signing secret: {secret}");
                 println!("Forwarding events of {} to {}", self.api.origin(), self.forward_to);
-            } else {
-                println!("Connected again");
             }
             self.secret = Some(secret);
             self.connected = true;

@@ -106,7 +106,7 @@ impl Trigger {
         let tested = api.call(Method::POST, "/v1/webhooks/test", Some(test)).await?.ok()?;
         match tested["success"].as_bool() {
             Some(true) => {
-                println!("The webhook answered {} in {} ms.", tested["statusCode"], tested["responseMs"])
+                println!("The webhook answered {} in {} ms.", tested["statusCode"], tested["responseMs"]);
             }
             _ => {
                 bail!("the webhook failed: {}", tested["errorMessage"].as_str().unwrap_or("no reason given"))

@@ -33,8 +33,7 @@ pub async fn sign_in(State(app): State<App>, Query(link): Query<Link>) -> Result
     let (hash, opened) = (sign_ins::hash(&link.token), sign_ins::hash(&token));
     let account = app.db.write(move |tx| sign_ins::redeem(tx, &hash, &opened, now)).await?;
     if account.is_none() {
-        let text =
-            "Each link works once and for a day. This one was used before, is too old, or is \
+        let text = "Each link works once and for a day. This one was used before, is too old, or is \
                     incomplete. A browser that is signed in stays so for a month.";
         return Ok((StatusCode::FORBIDDEN, explained("This link does not work", text)).into_response());
     }

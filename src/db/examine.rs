@@ -18,7 +18,7 @@ pub struct Examined {
     pub version: String,
     /// `None`: there is no database yet. Else how many migrations it lacks.
     pub behind: Option<usize>,
-    /// Whether the pages were checked; they are not always, and not of PostgreSQL.
+    /// Only the file of the embedded database can be checked.
     pub integrity: Integrity,
     /// Settings under which an answered commit can be lost.
     pub unsafe_settings: Vec<String>,
@@ -34,7 +34,7 @@ pub enum Integrity {
     NotChecked,
 }
 
-/// Looks at the database at `location`; checks a SQLite file for `limit` at most.
+/// Looks at the database at `location`; checks a file for `limit` at most.
 pub async fn examine(location: Location, limit: Duration) -> anyhow::Result<Examined> {
     let look = move || match &location {
         Location::File(path) => file(path, limit),

@@ -57,9 +57,8 @@ fn judge_database(examined: &Examined) -> Finding {
 /// Whether the address is free, or a server of ours is there.
 pub async fn address(config: &Config) -> Vec<Finding> {
     let listen = &config.listen;
-    let problem = match TcpListener::bind(listen).await {
-        Ok(_) => return vec![Finding::new(Good, "address", format!("{listen} is free"))],
-        Err(error) => error,
+    let Err(problem) = TcpListener::bind(listen).await else {
+        return vec![Finding::new(Good, "address", format!("{listen} is free"))];
     };
     if problem.kind() != std::io::ErrorKind::AddrInUse {
         let text = format!("cannot listen on {listen}: {problem}; see listen (AGENTPHONE_LISTEN)");

@@ -123,7 +123,7 @@ impl Follower {
             };
             let last = bodies.len().saturating_sub(1);
             for (index, (kind, body)) in bodies.into_iter().enumerate() {
-                let frame = self.frame(kind, body);
+                let frame = self.frame(kind, &body);
                 // An event that is told twice over counts as told with its last telling.
                 let frame = if index == last { frame.id(event.id.as_str()) } else { frame };
                 if self.push(frames, frame).await.is_err() {
@@ -206,7 +206,7 @@ impl Follower {
         std::iter::once(kind).chain(inbound).filter(|kind| wanted.contains(kind)).collect()
     }
 
-    fn frame(&self, kind: Kind, body: String) -> sse::Event {
+    fn frame(&self, kind: Kind, body: &str) -> sse::Event {
         let (id, secret, now) = (DeliveryId::new(&self.app.ids), &self.listener.secret, self.app.clock.now());
         let secrets = (secret, std::slice::from_ref(secret));
         let mut headers: Map<String, Value> =
