@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::address::Region;
-use crate::app::{App, Parts, Waiting};
+use crate::app::{App, Followed, Parts, Waiting};
 use crate::carriers::simulated::{self, Source};
 use crate::carriers::{Arrival, Connection, Inbox};
 use crate::clock::Clock;
@@ -63,6 +63,8 @@ impl Server {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let waiting = Waiting::default();
         waiting.listen_to(&db);
+        let followed = Followed::default();
+        followed.listen_to(&db);
         let (inbox, arrived) = mpsc::channel(ARRIVALS);
         let house = House { config: &config, db: &db, clock: &clock, ids: &ids, tasks: &tasks, stop: &stop };
         let (carriers, network) = house.carriers(&inbox).await?;
@@ -85,6 +87,7 @@ impl Server {
             tasks,
             stop,
             waiting,
+            followed,
             settler,
         });
         presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;

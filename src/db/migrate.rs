@@ -45,6 +45,16 @@ pub fn postgres(client: &mut postgres::Client) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many migrations a database lacks that has `applied` these, each with its checksum.
+pub fn lacking(applied: &[(String, String)]) -> anyhow::Result<usize> {
+    let mut lacking = 0;
+    for (name, text) in MIGRATIONS {
+        let known = applied.iter().find(|(known, _)| known == name).map(|(_, checksum)| checksum.as_str());
+        lacking += usize::from(is_new(name, text, known)?);
+    }
+    Ok(lacking)
+}
+
 fn is_new(name: &str, text: &str, known: Option<&str>) -> anyhow::Result<bool> {
     let Some(known) = known else { return Ok(true) };
     ensure!(

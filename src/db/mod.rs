@@ -17,6 +17,7 @@ use crate::id::Ids;
 
 mod bus;
 mod dialect;
+pub mod examine;
 mod intake;
 pub mod migrate;
 mod postgres;

@@ -124,7 +124,11 @@ impl From<Message> for Answered {
         let status = match message.status {
             Status::Sending => Status::Queued,
             Status::Delivered | Status::Read => Status::Sent,
-            other @ (Status::Queued | Status::Sent | Status::Failed | Status::Unconfirmed | Status::Received) => other,
+            other @ (Status::Queued
+            | Status::Sent
+            | Status::Failed
+            | Status::Unconfirmed
+            | Status::Received) => other,
         };
         let reason = message.failure_reason.unwrap_or_default();
         Self {

@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod keys;
 pub mod language;
 pub mod lines;
+pub mod listeners;
 pub mod media;
 pub mod messages;
 pub mod numbers;

@@ -9,6 +9,7 @@ use crate::app::App;
 mod agents;
 mod contacts;
 mod conversations;
+mod events;
 mod messages;
 mod numbers;
 mod views;
@@ -44,4 +45,5 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(conversations::of_agent))
         .routes(routes!(conversations::of_number))
         .routes(routes!(contacts::capabilities))
+        .routes(routes!(events::stream))
 }
