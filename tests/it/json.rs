@@ -1,10 +1,10 @@
 //! `json::stringify` compared with `JSON.stringify(JSON.parse(text))` of Node on generated texts.
 
-mod support;
-
 use agentphone::json;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
+
+use crate::support;
 
 const SCRIPT: &str = "require('node:readline').createInterface({ input: process.stdin, crlfDelay: Infinity })
   .on('line', (line) => process.stdout.write(JSON.stringify(JSON.parse(line)) + '\\n'))";

@@ -1,12 +1,12 @@
 //! Segment counts compared with the reference calculator (`tests/peers/segments`) on generated texts.
 
-mod support;
-
 use std::path::Path;
 
 use agentphone::text::{Segments, segments};
 use rand::RngExt;
 use rand::rngs::StdRng;
+
+use crate::support;
 
 /// Texts are drawn from one or several of these, so that each kind meets its own limits and the others'.
 const ALPHABETS: [&str; 8] = [

@@ -1,0 +1,48 @@
+//! The tests against the real server, in one binary. They run on SQLite, each in a folder of its own; with
+//! `TEST_POSTGRES_URL` (a database from which others may be made) they run on PostgreSQL, each on a fresh database.
+//! Every statement of the program is prepared on both by running the whole suite on both.
+//!
+//! A test is named after the rule it proves. Time stands still unless the test moves it ([`server::TestServer::advance`]),
+//! so what happens without an advance happened without a poll.
+
+#![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
+
+// What the tests stand on.
+mod client;
+mod place;
+mod receiver;
+mod schema;
+mod server;
+mod support;
+mod wait;
+
+// Right under crashes and with several processes: the eight rules.
+mod batches;
+mod clock;
+mod happened;
+mod lanes;
+mod leases;
+mod order;
+mod sending;
+mod waking;
+
+// Contract 11.
+mod retries;
+mod replies;
+
+// Properties.
+mod backoff;
+mod paging;
+
+// Peers: Node.
+mod json;
+mod segments;
+
+// The simulated network by itself.
+mod network;
+
+// The house in order.
+mod house;
+mod layers;
+mod migrations;
+mod openapi;
