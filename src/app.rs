@@ -41,6 +41,8 @@ pub struct Parts {
     /// Everything that runs beside requests, so that a stop waits for it.
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
+    /// Cancelled when everything that `tasks` tracks has ended: what served it may end too.
+    pub stopped: CancellationToken,
     pub waiting: Waiting,
     pub followed: Followed,
     /// What the carriers can do, for the nouns.

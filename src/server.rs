@@ -86,13 +86,15 @@ impl Server {
             ids,
             tasks,
             stop,
+            stopped: CancellationToken::new(),
             waiting,
             followed,
             settler,
         });
         presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;
-        app.tasks.spawn(settling);
-        app.tasks.spawn(arrivals::run(app.clone(), arrived));
+        #[expect(clippy::disallowed_methods, reason = "it outlives what the tracker waits for")]
+        tokio::spawn(app.stopped.clone().run_until_cancelled_owned(settling));
+        app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));
         app.tasks.spawn(presence::watch(app.clone()));
         jobs::start(&app);
         upkeep::schedule(&app).await.map_err(anyhow::Error::new)?;
@@ -109,6 +111,7 @@ impl Server {
         if tokio::time::timeout(FAREWELL, app.tasks.wait()).await.is_err() {
             tracing::info!("some work was still under way; it goes on at the next start");
         }
+        app.stopped.cancel();
         app.db.close();
     }
 }

@@ -162,7 +162,12 @@ impl Writer {
     }
 
     /// Runs what waits in the open transaction; `true` if that is spoiled and must be run again.
-    fn run_all(&self, waiting: &mut VecDeque<Box<dyn Unit>>, care: Care, intake: &Intake) -> (Vec<Done>, bool) {
+    fn run_all(
+        &self,
+        waiting: &mut VecDeque<Box<dyn Unit>>,
+        care: Care,
+        intake: &Intake,
+    ) -> (Vec<Done>, bool) {
         let most = if care == Care::OneByOne { 1 } else { UNITS_PER_COMMIT };
         let mut done: Vec<Done> = Vec::new();
         while done.len() < most {
@@ -171,7 +176,9 @@ impl Writer {
             let ran = self.run(unit, care);
             if self.connection.is_autocommit() {
                 // The whole transaction fell with this unit: its neighbours run again in a new one.
-                let fell = || Err(Error::Storage(Storage::Unavailable("the transaction was rolled back".to_owned())));
+                let fell = || {
+                    Err(Error::Storage(Storage::Unavailable("the transaction was rolled back".to_owned())))
+                };
                 ran.unit.answer(ran.outcome.and_then(|()| fell()));
                 return (done, true);
             }

@@ -65,7 +65,13 @@ fn read(row: Row<'_>) -> Result<Changed> {
 pub type Ended = (Job, MessageId, Settlement);
 
 /// Records how hand-overs ended, with the end of their jobs.
-pub fn settle_all(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, ended: &[Ended]) -> Result<()> {
+pub fn settle_all(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    ended: &[Ended],
+) -> Result<()> {
     let mut plain = Vec::with_capacity(ended.len());
     for (job, id, settlement) in ended {
         if matches!(settlement, Settlement::Sent { provider_id: None, group_provider_id: None }) {
@@ -79,7 +85,13 @@ pub fn settle_all(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, 
 }
 
 /// Records receipts; those for messages we do not know are ignored.
-pub fn report_all(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, receipts: &[Receipt]) -> Result<()> {
+pub fn report_all(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    receipts: &[Receipt],
+) -> Result<()> {
     let mut plain = Vec::with_capacity(receipts.len());
     for receipt in receipts {
         match (&receipt.message_id, &receipt.report) {
@@ -95,7 +107,7 @@ pub fn report_all(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, 
 }
 
 /// Records how the hand-over of `job` ended, and the job's own end.
-fn settle(
+pub fn settle(
     tx: &mut Tx<'_>,
     ids: &Ids,
     emitter: &mut Emitter,

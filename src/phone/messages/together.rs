@@ -23,7 +23,13 @@ struct Row {
 }
 
 /// The carrier accepted all of these, and said nothing else of them. Ends their jobs.
-pub fn sent(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, ended: &[(&Job, &MessageId)]) -> Result<()> {
+pub fn sent(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    ended: &[(&Job, &MessageId)],
+) -> Result<()> {
     let messages: Vec<&MessageId> = ended.iter().map(|(_, id)| *id).collect();
     let rows = rows(tx, &messages)?;
     let steps = |row: &&Row| matches!(row.status, Status::Sending | Status::Unconfirmed);
@@ -44,7 +50,13 @@ pub fn sent(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, ended:
 }
 
 /// Delivered at these times; a message named twice counts once.
-pub fn delivered(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, receipts: &[(&MessageId, Time)]) -> Result<()> {
+pub fn delivered(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    receipts: &[(&MessageId, Time)],
+) -> Result<()> {
     let at: HashMap<&MessageId, Time> = receipts.iter().copied().collect();
     let named: Vec<&MessageId> = at.keys().copied().collect();
     let rows = rows(tx, &named)?;
@@ -59,7 +71,9 @@ pub fn delivered(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, r
         let times: Vec<Time> = some.iter().map(|row| at[&row.id]).collect();
         let last = some.len() - 1;
         let parameters: Vec<&dyn ToValue> = (0..size)
-            .flat_map(|pair| [&some[pair.min(last)].id as &dyn ToValue, &times[pair.min(last)] as &dyn ToValue])
+            .flat_map(|pair| {
+                [&some[pair.min(last)].id as &dyn ToValue, &times[pair.min(last)] as &dyn ToValue]
+            })
             .collect();
         let sql = format!(
             "UPDATE messages SET status = 'delivered', delivered_at = receipts.column2, delivered_channel = channel,
