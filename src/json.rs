@@ -1,7 +1,7 @@
 //! JSON as JavaScript writes it. Receivers check a webhook's signature over `JSON.stringify(JSON.parse(body))`, so
 //! every body and all stored metadata have exactly those bytes: ECMA-262's escapes, its shortest form of a double,
 //! array-index keys first. Reading repairs unpaired surrogates, which no UTF-8 can hold, and U+0000, which no
-//! PostgreSQL text can hold.
+//! `PostgreSQL` text can hold.
 
 use std::borrow::Cow;
 

@@ -148,15 +148,12 @@ impl House<'_> {
         inner: &mut Option<Network>,
         inbox: mpsc::Sender<Arrival>,
     ) -> anyhow::Result<Connection> {
-        let source = match &carrier.url {
-            Some(url) => Source::Remote(url.clone()),
-            None => {
-                let network = match inner {
-                    Some(network) => network.clone(),
-                    None => inner.insert(self.network(&self.config.data.join("network"))?).clone(),
-                };
-                Source::Inner(network)
-            }
+        let source = if let Some(url) = &carrier.url { Source::Remote(url.clone()) } else {
+            let network = match inner {
+                Some(network) => network.clone(),
+                None => inner.insert(self.network(&self.config.data.join("network"))?).clone(),
+            };
+            Source::Inner(network)
         };
         let name = carrier.name.clone();
         let ours = self.db.read(move |tx| lines::of_carrier(tx, &name)).await.map_err(anyhow::Error::new)?;

@@ -1,4 +1,4 @@
-//! Storage: units of work as plain synchronous closures over one SQL text, on SQLite or PostgreSQL. Choosing is
+//! Storage: units of work as plain synchronous closures over one SQL text, on `SQLite` or `PostgreSQL`. Choosing is
 //! the database URL and nothing else.
 //!
 //! [`Db::write`] answers after the flush, [`Db::read`] sees one snapshot, [`Db::record`] stores what already
@@ -39,9 +39,9 @@ use unit::{Closure, Mode, closed};
 /// Where the data is.
 #[derive(Clone, Debug)]
 pub enum Location {
-    /// A SQLite file; its folder is locked by the one process that may use it.
+    /// A `SQLite` file; its folder is locked by the one process that may use it.
     File(PathBuf),
-    /// A PostgreSQL URL, and how many connections to use.
+    /// A `PostgreSQL` URL, and how many connections to use.
     Postgres { url: String, connections: usize },
 }
 

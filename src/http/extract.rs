@@ -1,4 +1,4 @@
-//! What handlers take from a request: who calls, the body, the query. Names may come in snake_case or camelCase;
+//! What handlers take from a request: who calls, the body, the query. Names may come in `snake_case` or camelCase;
 //! when both come, the documented spelling wins. What is malformed is refused here, with the field named.
 
 use std::time::Duration;
@@ -43,13 +43,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 /// A body whose documented names are camelCase.
 pub struct Camel<T>(pub T);
 
-/// A body whose documented names are snake_case.
+/// A body whose documented names are `snake_case`.
 pub struct Snake<T>(pub T);
 
 /// Query parameters whose documented names are camelCase; numbers come as text.
 pub struct Query<T>(pub T);
 
-/// Query parameters whose documented names are snake_case; numbers come as text.
+/// Query parameters whose documented names are `snake_case`; numbers come as text.
 pub struct SnakeQuery<T>(pub T);
 
 /// What the path names. What is no text names nothing: 404.
@@ -126,7 +126,7 @@ pub fn camel<T: DeserializeOwned>(body: Value) -> Result<T> {
     typed(respell(object(body)?, to_camel), Place::Body)
 }
 
-/// `body` as `T`, whose names are snake_case.
+/// `body` as `T`, whose names are `snake_case`.
 pub fn snake<T: DeserializeOwned>(body: Value) -> Result<T> {
     typed(respell(object(body)?, to_snake), Place::Body)
 }

@@ -30,7 +30,7 @@ mod sim;
 pub mod totals;
 mod v1;
 
-/// What the OpenAPI document says of the whole.
+/// What the `OpenAPI` document says of the whole.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "AgentPhone", description = "A phone carrier for AI agents.", license(name = "Apache-2.0")),
@@ -54,7 +54,7 @@ fn documented() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi()).merge(v1::router()).merge(api::router())
 }
 
-/// The OpenAPI document, as `agentphone openapi` prints it.
+/// The `OpenAPI` document, as `agentphone openapi` prints it.
 pub fn openapi() -> String {
     let document = documented().into_openapi();
     let mut text = document.to_pretty_json().expect("the document is plain data");

@@ -51,12 +51,9 @@ pub fn prepare(tx: &mut Tx<'_>, app: &App, id: &DeliveryId) -> Result<Option<Att
     };
     let payload = match attempts::payload(tx, id)? {
         Some(payload) => payload,
-        None => match render(tx, &delivery, &webhook)? {
-            Some(payload) => payload,
-            None => {
-                attempts::give_up(tx, id, "The message was deleted")?;
-                return Ok(None);
-            }
+        None => if let Some(payload) = render(tx, &delivery, &webhook)? { payload } else {
+            attempts::give_up(tx, id, "The message was deleted")?;
+            return Ok(None);
         },
     };
     let number = attempts::begin(tx, id, &payload, now)?;

@@ -104,7 +104,7 @@ pub async fn ask(app: &App, job: Job, message: Message) {
     };
     let mut up = connection.up.clone();
     // Until the line is back nobody can tell; the lease is ours meanwhile.
-    let _ = tokio::time::timeout(Duration::from_secs(120), up.wait_for(|up| *up)).await;
+    let _ = tokio::time::timeout(Duration::from_mins(2), up.wait_for(|up| *up)).await;
     let question = Question::Message {
         message_id: message.id.to_string(),
         provider_id: message.provider_id.clone(),

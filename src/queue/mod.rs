@@ -55,7 +55,7 @@ pub struct Job {
 }
 
 /// How long a claimed job may take before another process may think it lost; longer jobs say so by themselves.
-pub const LEASE: Duration = Duration::from_secs(180);
+pub const LEASE: Duration = Duration::from_mins(3);
 
 /// Enqueues `draft` for whoever works its lane.
 pub fn enqueue(tx: &mut Tx<'_>, ids: &Ids, now: Time, draft: &Draft) -> Result<()> {

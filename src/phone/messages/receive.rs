@@ -82,7 +82,7 @@ pub fn receive(
     Ok(first)
 }
 
-/// The text as it is stored: not longer than allowed, and without U+0000, which no PostgreSQL text can hold.
+/// The text as it is stored: not longer than allowed, and without U+0000, which no `PostgreSQL` text can hold.
 fn kept(body: &str) -> String {
     body.chars()
         .take(CHARACTERS)

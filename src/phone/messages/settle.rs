@@ -38,7 +38,7 @@ pub enum Settlement {
 }
 
 /// A person not found on iMessage is asked for again after so long.
-const NOT_ON_IMESSAGE: Duration = Duration::from_secs(24 * 3600);
+const NOT_ON_IMESSAGE: Duration = Duration::from_hours(24);
 
 /// What a changed row tells the meter and the events.
 struct Changed {
@@ -94,13 +94,10 @@ pub fn report_all(
 ) -> Result<()> {
     let mut plain = Vec::with_capacity(receipts.len());
     for receipt in receipts {
-        match (&receipt.message_id, &receipt.report) {
-            (Some(id), Report::Delivered) => plain.push((id, receipt.at)),
-            _ => {
-                // One after the other where they may concern the same message.
-                together::delivered(tx, ids, emitter, now, &std::mem::take(&mut plain))?;
-                report(tx, ids, emitter, now, receipt)?;
-            }
+        if let (Some(id), Report::Delivered) = (&receipt.message_id, &receipt.report) { plain.push((id, receipt.at)) } else {
+            // One after the other where they may concern the same message.
+            together::delivered(tx, ids, emitter, now, &std::mem::take(&mut plain))?;
+            report(tx, ids, emitter, now, receipt)?;
         }
     }
     together::delivered(tx, ids, emitter, now, &plain)

@@ -69,10 +69,10 @@ pub fn delivered(
             .map(|pair| format!("(CAST(?{} AS TEXT), CAST(?{} AS BIGINT))", pair * 2 + 1, pair * 2 + 2))
             .collect();
         let times: Vec<Time> = some.iter().map(|row| at[&row.id]).collect();
-        let last = some.len() - 1;
+        let newest = some.len() - 1;
         let parameters: Vec<&dyn ToValue> = (0..size)
             .flat_map(|pair| {
-                [&some[pair.min(last)].id as &dyn ToValue, &times[pair.min(last)] as &dyn ToValue]
+                [&some[pair.min(newest)].id as &dyn ToValue, &times[pair.min(newest)] as &dyn ToValue]
             })
             .collect();
         let sql = format!(
