@@ -19,4 +19,6 @@ pub mod phone;
 pub mod queue;
 pub mod signature;
 pub mod stock;
+#[cfg(test)]
+mod testing;
 pub mod text;

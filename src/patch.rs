@@ -3,7 +3,9 @@
 use serde::{Deserialize, Deserializer};
 
 /// For fields of the type `Option<Option<T>>` with `#[serde(default)]`: absent stays `None`, null is `Some(None)`.
-pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

@@ -98,7 +98,9 @@ async fn check(app: &App, account: &AccountId, wish: &Wish) -> Result<()> {
 async fn find(app: &App, wish: &Wish) -> Result<Option<Found>> {
     let mut trouble = None;
     for name in &app.carrier_order {
-        let Some(connection) = app.carrier(name).filter(|it| serves(it.capabilities, wish.kind)) else { continue };
+        let Some(connection) = app.carrier(name).filter(|it| serves(it.capabilities, wish.kind)) else {
+            continue;
+        };
         if let Some(e164) = listed(app, name, wish).await? {
             return Ok(Some(Found { carrier: name.clone(), e164, is_fresh: false }));
         }
@@ -157,7 +159,8 @@ async fn fresh(app: &App, connection: &Connection, wish: &Wish) -> Result<E164> 
         Ok(Answer::Number(text)) => E164::parse(&text, app.region).ok(),
         Ok(Answer::Message(_) | Answer::Reach { .. } | Answer::Done | Answer::CannotTell) | Err(_) => None,
     };
-    let message = format!("The carrier {} has no number for us right now; nothing was bought", connection.name);
+    let message =
+        format!("The carrier {} has no number for us right now; nothing was bought", connection.name);
     number.ok_or_else(|| Error::refused(Code::Carrier, message))
 }
 

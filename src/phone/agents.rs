@@ -41,7 +41,12 @@ pub struct Attached {
 
 impl From<Number> for Attached {
     fn from(number: Number) -> Self {
-        Self { id: number.id, phone_number: number.e164.to_string(), status: number.status, kind: number.kind }
+        Self {
+            id: number.id,
+            phone_number: number.e164.to_string(),
+            status: number.status,
+            kind: number.kind,
+        }
     }
 }
 
@@ -61,7 +66,8 @@ pub fn create(tx: &mut Tx<'_>, account: &AccountId, agent: &Agent) -> Result<()>
 
 /// One page of an account's agents, newest first, and how many there are.
 pub fn list(tx: &mut Tx<'_>, account: &AccountId, limit: i64, offset: i64) -> Result<(Vec<Agent>, i64)> {
-    let page = "SELECT id FROM agents WHERE account_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2 OFFSET ?3";
+    let page =
+        "SELECT id FROM agents WHERE account_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2 OFFSET ?3";
     let mut agents = tx.query(
         &format!("SELECT {COLUMNS} FROM agents WHERE id IN ({page}) ORDER BY created_at DESC, id DESC"),
         &[account, &limit, &offset],
@@ -99,7 +105,13 @@ pub fn check(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId) -> Result<()> {
 }
 
 /// Lays `fields` over the agent; answers it as it is then.
-pub fn update(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId, fields: &AgentFields, rules: &Rules) -> Result<Agent> {
+pub fn update(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    id: &AgentId,
+    fields: &AgentFields,
+    rules: &Rules,
+) -> Result<Agent> {
     let mut agent = get(tx, account, id)?;
     (agent.name, agent.profile) = fields.clone().over(Some(agent.name), agent.profile, rules)?;
     tx.execute(
@@ -114,7 +126,12 @@ pub type Place = (Time, ConversationId);
 
 /// Before an agent is deleted, takes it off its conversations, a few hundred a unit; answers where to go on,
 /// `None` at the end. Conversations that come meanwhile are left to [`delete`].
-pub fn forget_some(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId, from: Option<&Place>) -> Result<Option<Place>> {
+pub fn forget_some(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    id: &AgentId,
+    from: Option<&Place>,
+) -> Result<Option<Place>> {
     const BATCH: i64 = 300;
     let (time, conversation) = from.cloned().unwrap_or((Time::default(), ConversationId::from_text("")));
     let rows: Vec<(Place, Option<AgentId>)> = tx.query(
@@ -162,10 +179,14 @@ fn read(row: Row<'_>) -> Result<Agent> {
 }
 
 fn read_attached(row: Row<'_>) -> Result<(AgentId, Attached)> {
-    let attached = Attached { id: row.get(1)?, phone_number: row.get(2)?, status: row.get(3)?, kind: row.get(4)? };
+    let attached =
+        Attached { id: row.get(1)?, phone_number: row.get(2)?, status: row.get(3)?, kind: row.get(4)? };
     Ok((row.get(0)?, attached))
 }
 
 fn stored(profile: &Profile) -> Result<String> {
     Ok(serde_json::to_string(profile).context("a profile is plain data")?)
 }
+
+#[cfg(test)]
+mod tests;

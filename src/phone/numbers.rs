@@ -31,6 +31,14 @@ words! {
     /// Where numbers are asked for.
     Country { UnitedStates = "US", Canada = "CA", }
 }
+words! {
+    /// Whether SMS may leave from a number.
+    OutboundSms {
+        Enabled = "enabled",
+        Activating = "activating",
+        RegistrationRequired = "registration_required",
+    }
+}
 
 /// A number's row.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,6 +75,11 @@ pub struct DailyNewContacts {
 const NEW_CONTACTS_A_DAY: i64 = 50;
 
 impl Number {
+    /// Nothing has to be registered yet, so SMS may always leave.
+    pub const fn outbound_sms(&self) -> OutboundSms {
+        OutboundSms::Enabled
+    }
+
     /// `None` for numbers that have no such limit. First contacts are not counted yet, so none is used up.
     pub fn daily_new_contacts(&self) -> Option<DailyNewContacts> {
         match self.kind {
@@ -127,11 +140,9 @@ pub fn check_room(tx: &mut Tx<'_>, account: &AccountId, quota: i64) -> Result<()
 
 /// How many numbers the account holds.
 fn count(tx: &mut Tx<'_>, account: &AccountId) -> Result<i64> {
-    tx.one(
-        "SELECT COUNT(*) FROM numbers WHERE account_id = ?1 AND status <> 'released'",
-        &[account],
-        |row| row.get(0),
-    )
+    tx.one("SELECT COUNT(*) FROM numbers WHERE account_id = ?1 AND status <> 'released'", &[account], |row| {
+        row.get(0)
+    })
 }
 
 /// One page of the numbers an account holds, newest first, and how many they are.
@@ -146,7 +157,11 @@ pub fn list(tx: &mut Tx<'_>, account: &AccountId, limit: i64, offset: i64) -> Re
 
 /// The number of this id, released or not, if it is or was this account's.
 pub fn by_id(tx: &mut Tx<'_>, account: &AccountId, id: &NumberId) -> Result<Option<Number>> {
-    tx.optional(&format!("SELECT {COLUMNS} FROM numbers WHERE id = ?1 AND account_id = ?2"), &[id, account], read)
+    tx.optional(
+        &format!("SELECT {COLUMNS} FROM numbers WHERE id = ?1 AND account_id = ?2"),
+        &[id, account],
+        read,
+    )
 }
 
 /// Like [`by_id`]; fails if there is none.
@@ -246,7 +261,13 @@ pub fn release_if_expired(tx: &mut Tx<'_>, id: &NumberId, now: Time) -> Result<E
 }
 
 /// Gives the number to the agent, taking it from another that had it.
-pub fn attach(tx: &mut Tx<'_>, account: &AccountId, agent: &AgentId, id: &NumberId, now: Time) -> Result<Number> {
+pub fn attach(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    agent: &AgentId,
+    id: &NumberId,
+    now: Time,
+) -> Result<Number> {
     agents::check(tx, account, agent)?;
     let mut number = held(tx, account, id)?;
     if number.agent_id.as_ref() != Some(agent) {
@@ -300,14 +321,16 @@ fn plan_expiry(tx: &mut Tx<'_>, ids: &Ids, number: &Number, now: Time) -> Result
 
 /// A moment given to `expiresAt`: ISO 8601, and in the future.
 pub fn expiry(text: &str, now: Time) -> Result<Time, Problem> {
-    let time = Time::parse(text).ok_or_else(|| Problem::value("expiresAt", "expiresAt must be an ISO 8601 time"))?;
+    let time =
+        Time::parse(text).ok_or_else(|| Problem::value("expiresAt", "expiresAt must be an ISO 8601 time"))?;
     if time <= now {
         return Err(Problem::value("expiresAt", "expiresAt must be in the future"));
     }
     Ok(time)
 }
 
-const COLUMNS: &str = "id, account_id, agent_id, e164, country, kind, status, carrier, external_id, expires_at, echo,
+const COLUMNS: &str =
+    "id, account_id, agent_id, e164, country, kind, status, carrier, external_id, expires_at, echo,
                        attached_at, created_at";
 
 fn read(row: Row<'_>) -> Result<Number> {

@@ -187,7 +187,9 @@ impl AgentFields {
         let profile = self.laid_over(profile, rules.region);
         let mut problems = profile.problems(rules);
         match &name {
-            None => problems.insert(0, Problem { kind: "missing", ..Problem::value("name", "name is required") }),
+            None => {
+                problems.insert(0, Problem { kind: "missing", ..Problem::value("name", "name is required") })
+            }
             Some(name) if !(1..=200).contains(&name.chars().count()) || name.contains('\0') => {
                 problems.insert(0, Problem::value("name", "name must have 1 to 200 characters"));
             }
@@ -205,9 +207,13 @@ impl AgentFields {
             model_tier: self.model_tier.unwrap_or(old.model_tier),
             system_prompt: cleared(self.system_prompt, old.system_prompt),
             begin_message: cleared(self.begin_message, old.begin_message),
-            voice: self.voice.map_or(old.voice, |voice| if voice.is_empty() { FIRST_VOICE.to_owned() } else { voice }),
+            voice: self
+                .voice
+                .map_or(old.voice, |voice| if voice.is_empty() { FIRST_VOICE.to_owned() } else { voice }),
             transfer_number: cleared(transfer_number, old.transfer_number),
-            custom_tools: self.custom_tools.map_or(old.custom_tools, |tools| Some(tools).filter(|it| !it.is_empty())),
+            custom_tools: self
+                .custom_tools
+                .map_or(old.custom_tools, |tools| Some(tools).filter(|it| !it.is_empty())),
             voicemail_message: cleared(self.voicemail_message, old.voicemail_message),
             call_screening_identity: cleared(self.call_screening_identity, old.call_screening_identity),
             call_screening_purpose: cleared(self.call_screening_purpose, old.call_screening_purpose),
@@ -290,10 +296,17 @@ mod tests {
             ("voiceSpeed", [json!(0.5), json!(2)], [json!(0.49), json!(2.01)]),
             ("interruptionSensitivity", [json!(0), json!(1.0)], [json!(-0.1), json!(1.1)]),
             ("name", [json!("x"), json!("é".repeat(200))], [json!(""), json!("x".repeat(201))]),
-            ("transferNumber", [json!("(415) 555-0142"), json!("sip:a@b.example")], [json!("sip:"), json!("12")]),
+            (
+                "transferNumber",
+                [json!("(415) 555-0142"), json!("sip:a@b.example")],
+                [json!("sip:"), json!("12")],
+            ),
         ] {
             for value in inside {
-                assert!(over(json!({field: value}), Some("A"), Profile::default()).is_ok(), "{field} {value}");
+                assert!(
+                    over(json!({field: value}), Some("A"), Profile::default()).is_ok(),
+                    "{field} {value}"
+                );
             }
             for value in outside {
                 assert_eq!(wrong(json!({field: value})), [field], "{value}");
@@ -303,8 +316,13 @@ mod tests {
 
     #[test]
     fn several_faults_come_together() {
-        assert_eq!(wrong(json!({"voiceMode": "hosted", "voiceSpeed": 9, "name": ""})), ["name", "systemPrompt", "voiceSpeed"]);
-        let Err(Error::Invalid(problems)) = over(json!({}), None, Profile::default()) else { panic!("accepted") };
+        assert_eq!(
+            wrong(json!({"voiceMode": "hosted", "voiceSpeed": 9, "name": ""})),
+            ["name", "systemPrompt", "voiceSpeed"]
+        );
+        let Err(Error::Invalid(problems)) = over(json!({}), None, Profile::default()) else {
+            panic!("accepted")
+        };
         assert_eq!((problems[0].field.as_str(), problems[0].kind), ("name", "missing"));
     }
 
@@ -315,7 +333,9 @@ mod tests {
                            "transferNumber": "(415) 555-0142", "voice": "leo"});
         let (_, before) = over(first, Some("A"), Profile::default()).unwrap();
         assert_eq!(before.transfer_number.as_deref(), Some("+14155550142"));
-        let (name, same) = over(json!({"voiceMode": null, "customTools": null, "name": null}), Some("A"), before.clone()).unwrap();
+        let (name, same) =
+            over(json!({"voiceMode": null, "customTools": null, "name": null}), Some("A"), before.clone())
+                .unwrap();
         assert_eq!((name.as_str(), &same), ("A", &before));
         let change = json!({"description": null, "customTools": [], "transferNumber": "", "voice": ""});
         let (_, after) = over(change, Some("A"), before.clone()).unwrap();

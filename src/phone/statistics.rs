@@ -82,12 +82,15 @@ pub fn recent(tx: &mut Tx<'_>, account: &AccountId, hours: i64, now: Time) -> Re
         "SELECT kind, status, created_at / 3600000, COUNT(*) FROM deliveries
          WHERE account_id = ?1 AND created_at >= ?2 GROUP BY kind, status, created_at / 3600000",
         &[account, &since],
-        |row| Ok((row.get::<String>(0)?, row.get::<DeliveryStatus>(1)?, row.get::<i64>(2)?, row.get::<i64>(3)?)),
+        |row| {
+            Ok((row.get::<String>(0)?, row.get::<DeliveryStatus>(1)?, row.get::<i64>(2)?, row.get::<i64>(3)?))
+        },
     )?;
     let mut counts = Counts::default();
     let mut by_event_type = BTreeMap::<String, Counts>::new();
-    let mut by_hour: BTreeMap<i64, Counts> =
-        (since.div_euclid(HOUR)..=now.millis().div_euclid(HOUR)).map(|hour| (hour, Counts::default())).collect();
+    let mut by_hour: BTreeMap<i64, Counts> = (since.div_euclid(HOUR)..=now.millis().div_euclid(HOUR))
+        .map(|hour| (hour, Counts::default()))
+        .collect();
     for (kind, status, hour, count) in rows {
         counts.add(status, count);
         by_event_type.entry(kind).or_default().add(status, count);

@@ -58,7 +58,8 @@ const fn post() -> ToolMethod {
 pub fn check(tools: &[Tool], guard: &Guard) -> Vec<Problem> {
     let mut problems = Vec::new();
     if tools.len() > MOST {
-        problems.push(Problem::value("customTools", format!("customTools must not hold more than {MOST} tools")));
+        problems
+            .push(Problem::value("customTools", format!("customTools must not hold more than {MOST} tools")));
     }
     let mut names = HashSet::new();
     for (index, tool) in tools.iter().enumerate() {
@@ -85,13 +86,16 @@ pub fn check(tools: &[Tool], guard: &Guard) -> Vec<Problem> {
 }
 
 fn is_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 /// RFC 9110, 5.1 and 5.5: a token, and a value without control characters.
 fn is_header(name: &str, value: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !name.is_empty() && name.bytes().all(is_token) && !value.contains(|it: char| it.is_control() && it != '\t')
+    !name.is_empty()
+        && name.bytes().all(is_token)
+        && !value.contains(|it: char| it.is_control() && it != '\t')
 }
 
 #[cfg(test)]
@@ -121,7 +125,8 @@ mod tests {
         assert_eq!(fields(json!([tool("a", ok), tool("a", ok)])), ["customTools.1.name"]);
         assert_eq!(fields(json!([tool("a", "http://shop.example")])), ["customTools.0.url"]);
         assert_eq!(fields(json!([tool("a", "https://127.0.0.1/")])), ["customTools.0.url"]);
-        let slow = json!({"name": "a", "description": "d", "url": ok, "timeoutMs": 999, "headers": {"a b": "c"}});
+        let slow =
+            json!({"name": "a", "description": "d", "url": ok, "timeoutMs": 999, "headers": {"a b": "c"}});
         assert_eq!(fields(json!([slow])), ["customTools.0.timeoutMs", "customTools.0.headers"]);
         let many: Vec<Value> = (0..=MOST).map(|n| tool(&n.to_string(), ok)).collect();
         assert_eq!(fields(Value::Array(many)), ["customTools"]);

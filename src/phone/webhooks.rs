@@ -80,7 +80,8 @@ impl Webhook {
 
     /// The secrets that sign at `now`, the newest first.
     pub fn secrets(&self, now: Time) -> Vec<Secret> {
-        let previous = self.previous_secret.clone().filter(|_| self.previous_until.is_some_and(|until| until > now));
+        let previous =
+            self.previous_secret.clone().filter(|_| self.previous_until.is_some_and(|until| until > now));
         std::iter::once(self.secret.clone()).chain(previous).collect()
     }
 }
@@ -135,7 +136,13 @@ pub fn subscribed(wanted: Option<Vec<Subscription>>) -> Vec<Subscription> {
 }
 
 /// The webhook that comes with a number: a secret to sign with, and no URL yet.
-pub fn of_new_number(id: WebhookId, account: &AccountId, number: &NumberId, secret: Secret, now: Time) -> Webhook {
+pub fn of_new_number(
+    id: WebhookId,
+    account: &AccountId,
+    number: &NumberId,
+    secret: Secret,
+    now: Time,
+) -> Webhook {
     Webhook {
         id,
         account_id: account.clone(),
@@ -164,7 +171,13 @@ pub struct Draft {
 }
 
 /// Sets the owner's webhook; answers it as it is then. It keeps its id for as long as it is not deleted.
-pub fn set(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner, to: &Settings, draft: &Draft) -> Result<Webhook> {
+pub fn set(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    owner: &Owner,
+    to: &Settings,
+    draft: &Draft,
+) -> Result<Webhook> {
     let before = find(tx, account, owner)?;
     let timeout_millis = i64::try_from(to.timeout.as_millis()).unwrap_or(i64::MAX);
     let fresh = Webhook {
@@ -210,7 +223,8 @@ pub fn get(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner) -> Result<Option
 
 /// The owner's webhook, with or without a URL.
 pub fn find(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner) -> Result<Option<Webhook>> {
-    let sql = format!("SELECT {COLUMNS} FROM webhooks WHERE scope_id = ?1 AND scope = ?2 AND account_id = ?3");
+    let sql =
+        format!("SELECT {COLUMNS} FROM webhooks WHERE scope_id = ?1 AND scope = ?2 AND account_id = ?3");
     tx.optional(&sql, &[&owner.id(account), &owner.scope(), account], read)
 }
 
@@ -222,7 +236,9 @@ pub fn by_id(tx: &mut Tx<'_>, id: &WebhookId) -> Result<Option<Webhook>> {
 /// Ends deliveries to the owner's webhook, if there is one. A number keeps its secret.
 pub fn delete(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner) -> Result<()> {
     let sql = match owner.scope() {
-        Scope::Account | Scope::Agent => "DELETE FROM webhooks WHERE scope_id = ?1 AND scope = ?2 AND account_id = ?3",
+        Scope::Account | Scope::Agent => {
+            "DELETE FROM webhooks WHERE scope_id = ?1 AND scope = ?2 AND account_id = ?3"
+        }
         Scope::Number => {
             "UPDATE webhooks SET url = NULL, failures = 0 WHERE scope_id = ?1 AND scope = ?2 AND account_id = ?3"
         }
@@ -314,7 +330,8 @@ fn update(tx: &mut Tx<'_>, webhook: &Webhook) -> Result<()> {
     Ok(())
 }
 
-const COLUMNS: &str = "id, account_id, scope, scope_id, url, secret, previous_secret, previous_until, context_limit,
+const COLUMNS: &str =
+    "id, account_id, scope, scope_id, url, secret, previous_secret, previous_until, context_limit,
                        timeout_millis, events, failures, created_at";
 
 fn read(row: Row<'_>) -> Result<Webhook> {

@@ -17,23 +17,17 @@ use crate::http::extract::{Caller, Camel, Query, Raw, camel};
 use crate::http::page::{List, Page};
 use crate::id::{AgentId, NumberId};
 use crate::patch::present;
-use crate::phone::numbers::{self, Change, Country, DailyNewContacts, Number, NumberKind, NumberStatus};
+use crate::phone::numbers::{
+    self, Change, Country, DailyNewContacts, Number, NumberKind, NumberStatus, OutboundSms,
+};
 use crate::stock::{self, Wish};
-use crate::words;
 
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list_numbers, buy_number))
-        .routes(routes!(get_number, update_number, release_number))
-}
-
-words! {
-    /// Whether SMS may leave from a number.
-    OutboundSms {
-        Enabled = "enabled",
-        Activating = "activating",
-        RegistrationRequired = "registration_required",
-    }
+    OpenApiRouter::new().routes(routes!(list_numbers, buy_number)).routes(routes!(
+        get_number,
+        update_number,
+        release_number
+    ))
 }
 
 /// A number as its owner sees it.
@@ -72,13 +66,13 @@ impl From<Number> for NumberObject {
     fn from(number: Number) -> Self {
         Self {
             daily_new_contacts: number.daily_new_contacts(),
+            outbound_sms: number.outbound_sms(),
             id: number.id,
             phone_number: number.e164,
             country: number.country,
             status: number.status,
             kind: number.kind,
             agent_id: number.agent_id,
-            outbound_sms: OutboundSms::Enabled,
             inbound_calls_enabled: true,
             read_receipts_enabled: false,
             whatsapp_enabled: false,

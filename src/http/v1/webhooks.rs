@@ -305,10 +305,16 @@ mod tests {
         let body = json!({"url": "http://127.0.0.1", "contextLimit": 51, "timeout": 4});
         assert_eq!(settings(body), Err(vec!["url".into(), "contextLimit".into(), "timeout".into()]));
         for (limit, timeout) in [(0, 5), (50, 120)] {
-            assert!(settings(json!({"url": "https://a.example", "contextLimit": limit, "timeout": timeout})).is_ok());
+            assert!(
+                settings(json!({"url": "https://a.example", "contextLimit": limit, "timeout": timeout}))
+                    .is_ok()
+            );
         }
         for (limit, timeout) in [(-1, 5), (0, 121)] {
-            assert!(settings(json!({"url": "https://a.example", "contextLimit": limit, "timeout": timeout})).is_err());
+            assert!(
+                settings(json!({"url": "https://a.example", "contextLimit": limit, "timeout": timeout}))
+                    .is_err()
+            );
         }
     }
 }

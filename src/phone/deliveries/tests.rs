@@ -1,1 +1,126 @@
+use std::time::Duration;
 
+use super::*;
+use crate::db::Db;
+use crate::id::Ids;
+use crate::phone::statistics;
+use crate::testing;
+
+/// Stores a delivery that ended so at that time.
+async fn delivery(
+    db: &Db,
+    ids: &Ids,
+    to: (&AccountId, &WebhookId),
+    at: Time,
+    status: DeliveryStatus,
+) -> DeliveryId {
+    let (id, event) = (DeliveryId::new(ids), EventId::new(ids));
+    let (account, webhook, stored) = (to.0.clone(), to.1.clone(), id.clone());
+    db.write(move |tx| {
+        let draft = Draft {
+            id: &stored,
+            account: &account,
+            event: &event,
+            webhook: &webhook,
+            message: None,
+            kind: Kind::AgentMessage,
+            channel: "sms",
+            payload: None,
+            test: false,
+            now: at,
+        };
+        insert(tx, &draft)?;
+        tx.execute("UPDATE deliveries SET status = ?2 WHERE id = ?1", &[&stored, &status])?;
+        Ok(())
+    })
+    .await
+    .unwrap();
+    id
+}
+
+#[tokio::test]
+async fn lists_are_newest_first_and_ones_own() {
+    let (db, ids, clock, _folder) = testing::db().await;
+    let (mine, other) = (testing::account(&db, &ids).await, testing::account(&db, &ids).await);
+    let (hook, another) = (WebhookId::new(&ids), WebhookId::new(&ids));
+    let hour = Duration::from_hours(1);
+    let old = delivery(&db, &ids, (&mine, &hook), clock.now() - hour * 3, DeliveryStatus::Success).await;
+    let new = delivery(&db, &ids, (&mine, &another), clock.now(), DeliveryStatus::Pending).await;
+    let newest = delivery(&db, &ids, (&mine, &hook), clock.now(), DeliveryStatus::Failed).await;
+    delivery(&db, &ids, (&other, &hook), clock.now() - hour * 4, DeliveryStatus::Failed).await;
+    let page = async |since: Time, limit, offset| {
+        let account = mine.clone();
+        let (page, total) = db.read(move |tx| list(tx, &account, since, limit, offset)).await.unwrap();
+        (page.into_iter().map(|it| it.id).collect::<Vec<_>>(), total)
+    };
+    assert_eq!(page(Time::default(), 2, 0).await, (vec![newest.clone(), new.clone()], 3));
+    assert_eq!(page(Time::default(), 2, 2).await, (vec![old.clone()], 3));
+    assert_eq!(page(clock.now() - hour, 9, 0).await, (vec![newest.clone(), new.clone()], 2));
+    let webhook = hook.clone();
+    let of_hook = db.read(move |tx| of_webhook(tx, &webhook, testing::START, 9, 0)).await.unwrap();
+    assert_eq!(of_hook.into_iter().map(|it| it.id).collect::<Vec<_>>(), [newest]);
+    let (account, id) = (mine.clone(), old.clone());
+    assert_eq!(db.read(move |tx| find(tx, &account, &id)).await.unwrap().id, old);
+    let error = db.read(move |tx| find(tx, &other, &old)).await.unwrap_err();
+    assert_eq!(error.code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn hours_add_up_to_the_total() {
+    let (db, ids, clock, _folder) = testing::db().await;
+    let (account, hook) = (testing::account(&db, &ids).await, WebhookId::new(&ids));
+    let to = (&account, &hook);
+    clock.advance(Duration::from_mins(30));
+    let hour = Duration::from_hours(1);
+    for (age, status) in [
+        (Duration::ZERO, DeliveryStatus::Success),
+        (hour, DeliveryStatus::Success),
+        (hour * 2, DeliveryStatus::Failed),
+        (hour * 2 + Duration::from_millis(1), DeliveryStatus::Failed),
+    ] {
+        delivery(&db, &ids, to, clock.now() - age, status).await;
+    }
+    let (owner, now) = (account.clone(), clock.now());
+    let recent = db.read(move |tx| statistics::recent(tx, &owner, 2, now)).await.unwrap();
+    assert_eq!(
+        (recent.total, recent.counts.failed, format!("{:?}", recent.success_rate)),
+        (3, 1, "66.7".to_owned())
+    );
+    let hours: Vec<_> =
+        recent.by_hour.iter().map(|it| (it.hour.to_string(), it.counts.success, it.counts.failed)).collect();
+    let expected = [("07", 0, 1), ("08", 1, 0), ("09", 1, 0)];
+    assert_eq!(
+        hours,
+        expected.map(|(hour, success, failed)| (format!("2026-03-02T{hour}:00:00.000Z"), success, failed))
+    );
+    assert_eq!(recent.by_event_type["agent.message"], recent.counts);
+    let all = db.read(move |tx| statistics::all_time(tx, &account)).await.unwrap();
+    assert_eq!(
+        (all.total, all.success, all.failed, format!("{:?}", all.success_rate)),
+        (4, 2, 2, "50.0".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn attempts_come_back_in_order() {
+    let (db, ids, clock, _folder) = testing::db().await;
+    let (account, hook) = (testing::account(&db, &ids).await, WebhookId::new(&ids));
+    let id = delivery(&db, &ids, (&account, &hook), clock.now(), DeliveryStatus::Pending).await;
+    let attempt = |number| Attempt {
+        delivery_id: id.clone(),
+        number,
+        at: clock.now(),
+        url: "https://a.example".to_owned(),
+        request_headers: "{}".to_owned(),
+        response_headers: None,
+        http_status: Some(500),
+        response_body: None,
+        error_message: None,
+        response_millis: 3,
+    };
+    let both = [attempt(2), attempt(1)];
+    let stored = both.clone();
+    db.write(move |tx| stored.iter().try_for_each(|it| insert_attempt(tx, it))).await.unwrap();
+    let found = db.read(move |tx| attempts(tx, &id)).await.unwrap();
+    assert_eq!(found, [both[1].clone(), both[0].clone()]);
+}
