@@ -167,7 +167,7 @@ fn rules(app: &App) -> Rules {
 
 /// Conversations first, in batches; then the agent, with those that were active meanwhile.
 async fn delete(app: &App, account: AccountId, id: AgentId) -> Result<String> {
-    const MARGIN: Duration = Duration::from_secs(60);
+    const MARGIN: Duration = Duration::from_mins(1);
     let since = app.clock.now() - MARGIN;
     let mut place = None;
     loop {

@@ -16,3 +16,6 @@ pub fn router() -> OpenApiRouter<App> {
         later.iter().fold(OpenApiRouter::new(), |router, path| router.route(path, any(super::unknown)));
     router.merge(agents::router()).merge(numbers::router()).merge(webhooks::router())
 }
+
+#[cfg(test)]
+mod tests;
