@@ -42,7 +42,6 @@ words! {
 /// Every field of an agent besides id, name and time; stored as JSON.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schema(default)]
 pub struct Profile {
     #[schema(required)]
     pub description: Option<String>,
@@ -116,53 +115,51 @@ impl Default for Profile {
 /// The fields of an agent as they are sent: what is absent stays as it is. Null or `""` clears a text that may be
 /// absent; elsewhere null counts as absent.
 #[derive(Clone, Default, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct AgentFields {
     #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
     pub name: Option<String>,
-    #[schema(value_type = Option<String>, required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     description: Change<String>,
     /// `hosted` needs a `systemPrompt`.
-    #[schema(required = false)]
     voice_mode: Option<VoiceMode>,
-    #[schema(required = false)]
     enable_messaging: Option<bool>,
-    #[schema(required = false)]
     model_tier: Option<ModelTier>,
-    #[schema(value_type = Option<String>, required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     system_prompt: Change<String>,
-    #[schema(value_type = Option<String>, required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     begin_message: Change<String>,
     /// A voice id; `""` is the server's first voice.
-    #[schema(required = false)]
     voice: Option<String>,
     /// A phone number or SIP URI.
-    #[schema(value_type = Option<String>, required = false, pattern = r"^(\+1[2-9][0-9]{9}|\+[2-9][0-9]{7,14}|sips?:[^@ ]+@[^@ ]+)?$")]
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = r"^(\+1[2-9][0-9]{9}|\+[2-9][0-9]{7,14}|sips?:[^@ ]+@[^@ ]+)?$")]
     transfer_number: Change<String>,
     /// Replaces the whole set; `[]` clears it.
-    #[schema(required = false, max_items = 20)]
+    #[schema(max_items = 20)]
     custom_tools: Option<Vec<Tool>>,
-    #[schema(value_type = Option<String>, required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     voicemail_message: Change<String>,
-    #[schema(value_type = Option<String>, required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     call_screening_identity: Change<String>,
-    #[schema(value_type = Option<String>, required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
     call_screening_purpose: Change<String>,
-    #[schema(required = false)]
     stt_mode: Option<SttMode>,
-    #[schema(required = false)]
     ambient_sound: Option<AmbientSound>,
-    #[schema(required = false)]
     denoising_mode: Option<DenoisingMode>,
-    #[schema(required = false, minimum = 10_000, maximum = 3_600_000)]
+    #[schema(minimum = 10_000, maximum = 3_600_000)]
     max_silence_ms: Option<i64>,
-    #[schema(required = false, minimum = 0.5, maximum = 2.0)]
+    #[schema(minimum = 0.5, maximum = 2.0)]
     voice_speed: Option<f64>,
-    #[schema(required = false, minimum = 0.0, maximum = 1.0)]
+    #[schema(minimum = 0.0, maximum = 1.0)]
     interruption_sensitivity: Option<f64>,
-    #[schema(required = false)]
     enable_backchannel: Option<bool>,
-    #[schema(required = false)]
     language: Option<Language>,
 }
 
@@ -181,7 +178,7 @@ impl AgentFields {
         let mut problems = profile.problems(rules);
         match &name {
             None => {
-                problems.insert(0, Problem { kind: "missing", ..Problem::value("name", "name is required") })
+                problems.insert(0, Problem { kind: "missing", ..Problem::value("name", "name is required") });
             }
             Some(name) if !(1..=200).contains(&name.chars().count()) || name.contains('\0') => {
                 problems.insert(0, Problem::value("name", "name must have 1 to 200 characters"));

@@ -18,7 +18,7 @@ use crate::http::page::{List, Page};
 use crate::id::{AgentId, NumberId};
 use crate::patch::Change;
 use crate::phone::numbers::{
-    self, Change, Country, DailyNewContacts, Number, NumberKind, NumberStatus, OutboundSms,
+    self, Changes, Country, DailyNewContacts, Number, NumberKind, NumberStatus, OutboundSms,
 };
 use crate::stock::{self, Wish};
 
@@ -133,13 +133,15 @@ impl NewNumber {
 }
 
 /// What may be changed of a number; null clears.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct NumberChange {
-    #[schema(value_type = Option<String>, max_length = 255, required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 255)]
     external_id: Change<String>,
     /// In the future; the number is released then.
-    #[schema(value_type = Option<String>, format = DateTime, required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Change<String>,
 }
 

@@ -142,7 +142,7 @@ async fn the_first_attached_number_comes_first() {
 async fn a_number_expires_when_its_row_says_so() {
     let (db, ids, clock, _folder) = testing::db().await;
     let account = testing::account(&db, &ids).await;
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let bought = Number { expires_at: Some(clock.now() + minute), ..number(&ids, &account, "+12065550199") };
     store(&db, &ids, &bought, 9).await.unwrap();
     assert_eq!(planned(&db, &bought.id).await, bought.expires_at);
