@@ -47,3 +47,6 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(contacts::capabilities))
         .routes(routes!(events::stream))
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,9 @@ pub fn report_all(
 ) -> Result<()> {
     let mut plain = Vec::with_capacity(receipts.len());
     for receipt in receipts {
-        if let (Some(id), Report::Delivered) = (&receipt.message_id, &receipt.report) { plain.push((id, receipt.at)) } else {
+        if let (Some(id), Report::Delivered) = (&receipt.message_id, &receipt.report) {
+            plain.push((id, receipt.at))
+        } else {
             // One after the other where they may concern the same message.
             together::delivered(tx, ids, emitter, now, &std::mem::take(&mut plain))?;
             report(tx, ids, emitter, now, receipt)?;
