@@ -47,6 +47,3 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(contacts::capabilities))
         .routes(routes!(events::stream))
 }
-
-#[cfg(test)]
-mod tests;
