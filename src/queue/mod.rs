@@ -108,7 +108,7 @@ pub fn finish(tx: &mut Tx<'_>, job: &Job) -> Result<()> {
 pub fn retry(tx: &mut Tx<'_>, job: &Job, run_at: Time, reason: &str, give_up_place: bool) -> Result<()> {
     tx.execute(
         "UPDATE jobs SET run_at = ?3, lease = NULL, last_error = ?4,
-                         order_key = CASE WHEN ?5 = 1 THEN NULL ELSE order_key END
+                         order_key = CASE WHEN CAST(?5 AS BIGINT) = 1 THEN NULL ELSE order_key END
          WHERE id = ?1 AND lease = ?2",
         &[&job.id, &job.lease, &run_at, &reason, &i64::from(give_up_place)],
     )?;

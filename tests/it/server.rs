@@ -330,3 +330,16 @@ impl Drop for TestServer {
         }
     }
 }
+
+impl TestServer {
+    /// The newest delivery, once its attempt of this number has ended.
+    pub async fn attempted(&self, number: i64) -> Value {
+        let what = format!("attempt {number} to end");
+        until(&what, async || {
+            let delivery = self.deliveries().await.into_iter().next()?;
+            let ended = delivery["status"] != "pending" || delivery["nextRetryAt"].is_string();
+            (delivery["attemptCount"] == number && ended).then_some(delivery)
+        })
+        .await
+    }
+}
