@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -41,7 +41,10 @@ pub struct Parts {
     /// Everything that runs beside requests, so that a stop waits for it.
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
+    /// Cancelled when everything that `tasks` tracks has ended: what served it may end too.
+    pub stopped: CancellationToken,
     pub waiting: Waiting,
+    pub followed: Followed,
     /// What the carriers can do, for the nouns.
     pub lines: Lines,
     /// Records how hand-overs end.
@@ -119,5 +122,35 @@ impl Waiting {
             // It may have stopped waiting just now.
             let _ = waiter.send(());
         }
+    }
+}
+
+/// Streams that follow an account's events, woken when one was stored. Missing a call costs them one poll.
+#[derive(Clone)]
+pub struct Followed(broadcast::Sender<String>);
+
+impl Default for Followed {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(256))
+    }
+}
+
+impl Followed {
+    /// Has streams woken by the sayings of committed units, of any process.
+    pub fn listen_to(&self, db: &Db) {
+        let accounts = self.0.clone();
+        db.subscribe(move |topic| {
+            if let Some(account) = topic.strip_prefix("event ")
+                && accounts.receiver_count() > 0
+            {
+                // The last stream may have ended just now.
+                let _ = accounts.send(account.to_owned());
+            }
+        });
+    }
+
+    /// The accounts that got an event, from now on.
+    pub fn accounts(&self) -> broadcast::Receiver<String> {
+        self.0.subscribe()
     }
 }

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Declares a closed set of words, each with the spelling that API and tables use.
+/// Declares a closed set of words, each with the spelling that API and tables use. (The spelling is a `tt`, because a
+/// derive does not see into a `literal`.)
 #[macro_export]
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:tt,)* }) => {
@@ -76,6 +77,29 @@ words! {
         /// The hand-over broke off; the carrier may or may not have it.
         DeliveryUnconfirmed = "DELIVERY_UNCONFIRMED",
         InternalError = "INTERNAL_ERROR",
+    }
+}
+
+impl FailureCode {
+    /// Whether what iMessage refused so may be taken by SMS or MMS.
+    pub const fn another_channel_may_take(self) -> bool {
+        match self {
+            Self::InvalidRecipient
+            | Self::Unreachable
+            | Self::Landline
+            | Self::CarrierRejected
+            | Self::SpamFiltered
+            | Self::NewContactLimit => true,
+            Self::RecipientOptedOut
+            | Self::RegistrationRequired
+            | Self::BodyTooLong
+            | Self::MediaNotUsable
+            | Self::MediaTooLarge
+            | Self::Expired
+            | Self::CarrierUnavailable
+            | Self::DeliveryUnconfirmed
+            | Self::InternalError => false,
+        }
     }
 }
 

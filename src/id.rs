@@ -83,6 +83,8 @@ ids! {
     WebhookId = "wh_";
     DeliveryId = "dlv_";
     EventId = "evt_";
+    /// A program that follows an account's events.
+    ListenerId = "lsn_";
     KeyId = "key_";
     MediaId = "med_";
     BackgroundId = "bg_";

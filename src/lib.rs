@@ -7,6 +7,7 @@
 
 // The edges.
 pub mod cli;
+pub mod dashboard;
 pub mod http;
 pub mod jobs;
 pub mod server;

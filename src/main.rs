@@ -2,9 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use agentphone::cli::accounts::Desk;
-use agentphone::cli::starter;
+use agentphone::cli::api::{self, Api};
+use agentphone::cli::listen::Listening;
+use agentphone::cli::trigger::Trigger;
+use agentphone::cli::{doctor, starter};
 use agentphone::clock::Clock;
 use agentphone::config::{Carrier, Config, LogFormat, Profile};
 use agentphone::db::Db;
@@ -12,10 +16,14 @@ use agentphone::id::Ids;
 use agentphone::server::{self, Server};
 use agentphone::{http, network};
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+
+/// Many small, short-lived pieces on several threads: what the system's allocator is slowest at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A phone carrier for AI agents.
 #[derive(Parser)]
@@ -43,6 +51,32 @@ enum Command {
     /// Make, list and revoke API keys.
     #[command(subcommand)]
     Key(Key),
+    /// Carry events to a program on this machine, signed as webhooks are, and its replies back.
+    Listen {
+        /// Where the program takes webhooks: localhost:3000/webhook
+        #[arg(long, value_name = "URL")]
+        forward_to: String,
+        /// Only these events, with commas between them; message.inbound is what a number's own webhook gets.
+        #[arg(long, value_name = "A,B")]
+        events: Option<String>,
+        #[command(flatten)]
+        server: At,
+    },
+    /// Make an event happen in the simulated network of a running server.
+    Trigger {
+        /// agent.message, message.sent, message.delivered, message.failed, message.read, …
+        event: String,
+        #[arg(long, value_name = "+1…")]
+        from: Option<String>,
+        #[arg(long, value_name = "+1…")]
+        to: Option<String>,
+        #[arg(long, value_name = "TEXT")]
+        body: Option<String>,
+        #[command(flatten)]
+        server: At,
+    },
+    /// Check disk, clock, database, address and carriers, and say what to do.
+    Doctor,
     /// Bring the database's schema up to date and end.
     Migrate,
     /// Print the OpenAPI document.
@@ -56,6 +90,17 @@ enum Command {
         #[arg(long)]
         data: PathBuf,
     },
+}
+
+/// A running server, and who calls it.
+#[derive(Args)]
+struct At {
+    /// The server; else `AGENTPHONE_URL`, else where it listens by the settings.
+    #[arg(long, value_name = "SERVER")]
+    url: Option<String>,
+    /// The API key; else `AGENTPHONE_KEY`, else the one that `agentphone dev` keeps.
+    #[arg(long)]
+    key: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -85,10 +130,17 @@ enum Key {
     Revoke { id: String },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(arguments))
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.map_err(anyhow::Error::new).and_then(|runtime| runtime.block_on(run(arguments))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // For people: the causes in one line, and no back trace.
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -113,6 +165,19 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Key(Key::List) => Desk::open(&config).await?.list_keys().await,
         Command::Key(Key::Revoke { id }) => Desk::open(&config).await?.revoke_key(&id).await,
+        Command::Listen { forward_to, events, server } => {
+            let api = Api::new(&config, server.url, server.key)?;
+            let listening = Listening::new(api, api::parse_url(&forward_to)?, events);
+            tokio::select! {
+                ended = listening.run() => ended.map(|never| match never {}),
+                () = end_of_days() => Ok(()),
+            }
+        }
+        Command::Trigger { event, from, to, body, server } => {
+            let api = Api::new(&config, server.url, server.key)?;
+            Trigger { event, from, to, body }.run(&api).await
+        }
+        Command::Doctor => doctor::run(&config).await,
         Command::Migrate => {
             Db::open_beside(server::location(&config), Ids::from_system(Clock::system())).await?;
             println!("The schema is up to date.");
@@ -141,7 +206,8 @@ async fn dev(config: Config) -> anyhow::Result<()> {
     );
     let server = start(config, listener).await?;
     let prepared = starter::prepare(&server).await?;
-    starter::print(&server, &prepared, "/");
+    let sign_in = starter::sign_in(&server, &prepared).await?;
+    starter::print(&server, &prepared, &sign_in);
     end_of_days().await;
     server.stop().await;
     Ok(())

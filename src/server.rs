@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::address::Region;
-use crate::app::{App, Parts, Waiting};
+use crate::app::{App, Followed, Parts, Waiting};
 use crate::carriers::simulated::{self, Source};
 use crate::carriers::{Arrival, Connection, Inbox};
 use crate::clock::Clock;
@@ -63,6 +63,8 @@ impl Server {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let waiting = Waiting::default();
         waiting.listen_to(&db);
+        let followed = Followed::default();
+        followed.listen_to(&db);
         let (inbox, arrived) = mpsc::channel(ARRIVALS);
         let house = House { config: &config, db: &db, clock: &clock, ids: &ids, tasks: &tasks, stop: &stop };
         let (carriers, network) = house.carriers(&inbox).await?;
@@ -84,12 +86,15 @@ impl Server {
             ids,
             tasks,
             stop,
+            stopped: CancellationToken::new(),
             waiting,
+            followed,
             settler,
         });
         presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;
-        app.tasks.spawn(settling);
-        app.tasks.spawn(arrivals::run(app.clone(), arrived));
+        #[expect(clippy::disallowed_methods, reason = "it outlives what the tracker waits for")]
+        tokio::spawn(app.stopped.clone().run_until_cancelled_owned(settling));
+        app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));
         app.tasks.spawn(presence::watch(app.clone()));
         jobs::start(&app);
         upkeep::schedule(&app).await.map_err(anyhow::Error::new)?;
@@ -106,6 +111,7 @@ impl Server {
         if tokio::time::timeout(FAREWELL, app.tasks.wait()).await.is_err() {
             tracing::info!("some work was still under way; it goes on at the next start");
         }
+        app.stopped.cancel();
         app.db.close();
     }
 }
@@ -142,15 +148,12 @@ impl House<'_> {
         inner: &mut Option<Network>,
         inbox: mpsc::Sender<Arrival>,
     ) -> anyhow::Result<Connection> {
-        let source = match &carrier.url {
-            Some(url) => Source::Remote(url.clone()),
-            None => {
-                let network = match inner {
-                    Some(network) => network.clone(),
-                    None => inner.insert(self.network(&self.config.data.join("network"))?).clone(),
-                };
-                Source::Inner(network)
-            }
+        let source = if let Some(url) = &carrier.url { Source::Remote(url.clone()) } else {
+            let network = match inner {
+                Some(network) => network.clone(),
+                None => inner.insert(self.network(&self.config.data.join("network"))?).clone(),
+            };
+            Source::Inner(network)
         };
         let name = carrier.name.clone();
         let ours = self.db.read(move |tx| lines::of_carrier(tx, &name)).await.map_err(anyhow::Error::new)?;

@@ -10,6 +10,7 @@ use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result, Storage};
 use crate::id::{AccountId, AgentId, NumberId, WebhookId};
+use crate::phone::idempotency::{self, Use};
 use crate::phone::numbers::{self, Country, Number, NumberKind, NumberStatus};
 use crate::phone::{agents, webhooks};
 use crate::signature::Secret;
@@ -44,12 +45,12 @@ struct Found {
     is_fresh: bool,
 }
 
-/// Buys a number for the account.
-pub async fn buy(app: &App, account: &AccountId, wish: &Wish) -> Result<Number> {
+/// Buys a number for the account; `key` is taken in the unit that stores it.
+pub async fn buy(app: &App, account: &AccountId, wish: &Wish, key: Option<Use>) -> Result<Number> {
     check(app, account, wish).await?;
     for _ in 0..TRIES {
         let Some(found) = find(app, wish).await? else { break };
-        match store(app, account, wish, &found).await {
+        match store(app, account, wish, &found, key.clone()).await {
             Ok(Some(number)) => return Ok(number),
             Ok(None) => {}
             Err(error) => {
@@ -139,12 +140,9 @@ async fn listed(app: &App, carrier: &str, wish: &Wish) -> Result<Option<E164>> {
 }
 
 fn fits(number: &E164, wish: &Wish) -> bool {
-    match &wish.exactly {
-        Some(exactly) => number == exactly,
-        None => {
-            let is_there = number.country().is_some_and(|country| country.as_str() == wish.country.as_str());
-            is_there && wish.area_code.as_deref().is_none_or(|area| number.area_code() == Some(area))
-        }
+    if let Some(exactly) = &wish.exactly { number == exactly } else {
+        let is_there = number.country().is_some_and(|country| country.as_str() == wish.country.as_str());
+        is_there && wish.area_code.as_deref().is_none_or(|area| number.area_code() == Some(area))
     }
 }
 
@@ -165,7 +163,13 @@ async fn fresh(app: &App, connection: &Connection, wish: &Wish) -> Result<E164> 
 }
 
 /// Stores the number as the account's; `None` if somebody else took it meanwhile.
-async fn store(app: &App, account: &AccountId, wish: &Wish, found: &Found) -> Result<Option<Number>> {
+async fn store(
+    app: &App,
+    account: &AccountId,
+    wish: &Wish,
+    found: &Found,
+    key: Option<Use>,
+) -> Result<Option<Number>> {
     let now = app.clock.now();
     let country = found.e164.country().map_or_else(|| wish.country.to_string(), |region| region.to_string());
     let number = Number {
@@ -186,9 +190,16 @@ async fn store(app: &App, account: &AccountId, wish: &Wish, found: &Found) -> Re
     let (id, secret) = (WebhookId::new(&app.ids), Secret::new(&app.ids));
     let webhook = webhooks::of_new_number(id, account, &number.id, secret, now);
     let (ids, quota) = (app.ids.clone(), app.config.quota.numbers);
-    // The row of an Idempotency-Key belongs into this unit.
+    let here = app.clone();
     let unit = move |tx: &mut Tx<'_>| {
-        Ok(numbers::create(tx, &ids, &number, &webhook, quota)?.then(|| number.clone()))
+        if !numbers::create(tx, &ids, &number, &webhook, quota)? {
+            return Ok(None);
+        }
+        if let Some(key) = &key {
+            let me = here.db.presence().incarnation();
+            idempotency::take(tx, key, number.id.as_str(), me.as_ref(), now)?;
+        }
+        Ok(Some(number.clone()))
     };
     app.db.write(unit).await
 }

@@ -108,8 +108,8 @@ pub enum Outcome {
 pub enum Question {
     /// What became of a message that was handed over before a crash.
     Message { message_id: String, provider_id: Option<String>, channel: Channel },
-    /// How `address` can be reached from our number `from`.
-    Reach { from: String, address: String },
+    /// How `address` can be reached, from our number `from` if the asker has one that could.
+    Reach { from: Option<String>, address: String },
     /// A fresh number to hand out; area code as three digits.
     FreshNumber { country: String, area_code: Option<String>, imessage: bool },
     /// A number given back.

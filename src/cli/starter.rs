@@ -18,7 +18,7 @@ use crate::id::{AccountId, AgentId, KeyId, NumberId, WebhookId};
 use crate::phone::numbers::{Number, NumberKind, NumberStatus};
 use crate::phone::profile::{AgentFields, Rules};
 use crate::phone::webhooks::Owner;
-use crate::phone::{accounts, agents, keys, numbers, webhooks};
+use crate::phone::{accounts, agents, keys, numbers, sign_ins, webhooks};
 use crate::server::Server;
 use crate::signature::Secret;
 
@@ -164,6 +164,15 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     writeln!(file, "{text}")?;
     Ok(())
+}
+
+/// Makes a link that signs in to the dashboard once; answers its path.
+pub async fn sign_in(server: &Server, starter: &Starter) -> anyhow::Result<String> {
+    let app = &server.app;
+    let token = app.ids.secret();
+    let (hash, account, now) = (sign_ins::hash(&token), starter.account.clone(), app.clock.now());
+    app.db.write(move |tx| sign_ins::create_link(tx, &hash, &account, now)).await.map_err(fault)?;
+    Ok(format!("/sign-in?token={token}"))
 }
 
 /// Prints what a newcomer needs, in the order in which it is needed.

@@ -1,5 +1,5 @@
 //! Short sayings after a commit: "this lane got work", "this message is settled". In this process they call who
-//! subscribed; on PostgreSQL they also reach the other processes, sent by a connection of its own, coalesced,
+//! subscribed; on `PostgreSQL` they also reach the other processes, sent by a connection of its own, coalesced,
 //! never inside a unit of work. A saying only ever saves a poll: losing one loses nothing.
 
 use std::sync::mpsc;
@@ -16,7 +16,7 @@ pub type Subscriber = Box<dyn Fn(&str) + Send + Sync>;
 pub const CHANNEL: &str = "agentphone";
 /// Sayings are gathered for so long before they are sent together.
 const GATHER: Duration = Duration::from_millis(3);
-/// PostgreSQL takes 8,000 bytes a notification.
+/// `PostgreSQL` takes 8,000 bytes a notification.
 const PAYLOAD_BYTES: usize = 7_500;
 
 /// One saying of a unit of work; `far` ones also go to the other processes.
@@ -32,7 +32,7 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// A bus that also reaches the other processes on the PostgreSQL at `url`.
+    /// A bus that also reaches the other processes on the `PostgreSQL` at `url`.
     pub fn among_others(url: String) -> anyhow::Result<Self> {
         let (outward, said) = mpsc::channel();
         thread::Builder::new().name("db-announce".to_owned()).spawn(move || send(&url, &said))?;

@@ -44,8 +44,8 @@ impl Tx<'_> {
 }
 
 impl Tx<'_> {
-    /// Whether the process of `incarnation` is gone. On SQLite every other incarnation is: the data folder is
-    /// locked by this one. On PostgreSQL it is gone when its advisory lock is free.
+    /// Whether the process of `incarnation` is gone. On `SQLite` every other incarnation is: the data folder is
+    /// locked by this one. On `PostgreSQL` it is gone when its advisory lock is free.
     pub fn is_dead(&mut self, incarnation: &Incarnation) -> Result<bool> {
         match self.backend {
             Backend::Sqlite(_) => Ok(true),

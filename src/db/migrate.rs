@@ -1,5 +1,5 @@
-//! The schema's history: one folder of numbered files, compiled in, applied in the same order to SQLite and
-//! PostgreSQL, each in one transaction, with a checksum so that an applied file is never edited unnoticed.
+//! The schema's history: one folder of numbered files, compiled in, applied in the same order to `SQLite` and
+//! `PostgreSQL`, each in one transaction, with a checksum so that an applied file is never edited unnoticed.
 
 use anyhow::{Context, ensure};
 
@@ -9,7 +9,7 @@ const MIGRATIONS: &[(&str, &str)] = &[("V0001__core", include_str!("../../migrat
 const HISTORY: &str =
     "CREATE TABLE IF NOT EXISTS schema_history (name TEXT PRIMARY KEY, checksum TEXT NOT NULL)";
 
-/// Brings a SQLite file up to date.
+/// Brings a `SQLite` file up to date.
 pub fn sqlite(connection: &mut rusqlite::Connection) -> anyhow::Result<()> {
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     tx.execute_batch(HISTORY)?;
@@ -28,7 +28,7 @@ pub fn sqlite(connection: &mut rusqlite::Connection) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Brings a PostgreSQL database up to date; processes that start together take turns.
+/// Brings a `PostgreSQL` database up to date; processes that start together take turns.
 pub fn postgres(client: &mut postgres::Client) -> anyhow::Result<()> {
     let mut tx = client.transaction()?;
     tx.execute("SELECT pg_advisory_xact_lock(4706920917)", &[])?;
@@ -43,6 +43,16 @@ pub fn postgres(client: &mut postgres::Client) -> anyhow::Result<()> {
     }
     tx.commit()?;
     Ok(())
+}
+
+/// How many migrations a database lacks that has `applied` these, each with its checksum.
+pub fn lacking(applied: &[(String, String)]) -> anyhow::Result<usize> {
+    let mut lacking = 0;
+    for (name, text) in MIGRATIONS {
+        let known = applied.iter().find(|(known, _)| known == name).map(|(_, checksum)| checksum.as_str());
+        lacking += usize::from(is_new(name, text, known)?);
+    }
+    Ok(lacking)
 }
 
 fn is_new(name: &str, text: &str, known: Option<&str>) -> anyhow::Result<bool> {

@@ -1,4 +1,4 @@
-//! Storage: units of work as plain synchronous closures over one SQL text, on SQLite or PostgreSQL. Choosing is
+//! Storage: units of work as plain synchronous closures over one SQL text, on `SQLite` or `PostgreSQL`. Choosing is
 //! the database URL and nothing else.
 //!
 //! [`Db::write`] answers after the flush, [`Db::read`] sees one snapshot, [`Db::record`] stores what already
@@ -17,6 +17,7 @@ use crate::id::Ids;
 
 mod bus;
 mod dialect;
+pub mod examine;
 mod intake;
 pub mod migrate;
 mod postgres;
@@ -29,7 +30,7 @@ mod value;
 
 pub use presence::Presence;
 pub use tx::Tx;
-pub use value::{Column, Row, ToValue, Value};
+pub use value::{Column, Row, ToValue, Value, listed, padded};
 
 use bus::Bus;
 use intake::Intake;
@@ -38,9 +39,9 @@ use unit::{Closure, Mode, closed};
 /// Where the data is.
 #[derive(Clone, Debug)]
 pub enum Location {
-    /// A SQLite file; its folder is locked by the one process that may use it.
+    /// A `SQLite` file; its folder is locked by the one process that may use it.
     File(PathBuf),
-    /// A PostgreSQL URL, and how many connections to use.
+    /// A `PostgreSQL` URL, and how many connections to use.
     Postgres { url: String, connections: usize },
 }
 

@@ -1,5 +1,5 @@
-//! PostgreSQL, and what speaks its protocol. A pool of threads with one connection each takes the units that
-//! wait; a unit is one transaction, and PostgreSQL groups the commits of concurrent connections itself. The
+//! `PostgreSQL`, and what speaks its protocol. A pool of threads with one connection each takes the units that
+//! wait; a unit is one transaction, and `PostgreSQL` groups the commits of concurrent connections itself. The
 //! synchronous driver brings a runtime of its own, so it lives only on these threads.
 
 use std::cell::RefCell;
@@ -178,13 +178,16 @@ fn failed(error: &postgres::Error, sql: &str) -> Error {
 /// Tells lost races and an absent server, which pass, from a fault of the statement, which does not.
 fn explain(error: &postgres::Error) -> Error {
     let Some(state) = error.code() else {
-        return if error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>()) {
+        return if error.is_closed() || error.source().is_some_and(<(dyn std::error::Error + 'static)>::is::<std::io::Error>) {
             unavailable(error)
         } else {
             anyhow::anyhow!("{error}").into()
         };
     };
-    if *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED {
+    // A unit looks before it inserts: that another one inserted the same meanwhile is a lost race as well.
+    let races =
+        [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION];
+    if races.contains(state) {
         return Error::Storage(Storage::Conflict);
     }
     match state.code().get(..2) {

@@ -1,6 +1,6 @@
 //! This process among those that share the database: its *incarnation*, which leases name.
 //!
-//! On SQLite a process is alone: the lock of the data folder is its presence. On PostgreSQL an incarnation holds
+//! On `SQLite` a process is alone: the lock of the data folder is its presence. On `PostgreSQL` an incarnation holds
 //! a session advisory lock on a connection of its own, which also listens for what the other processes announce;
 //! if that connection breaks, the incarnation is over and a new one begins.
 
@@ -34,7 +34,7 @@ impl Presence {
         }
     }
 
-    /// One of several processes on the PostgreSQL at `url`.
+    /// One of several processes on the `PostgreSQL` at `url`.
     pub(super) fn among_others(url: String, ids: Ids, bus: Arc<Bus>) -> anyhow::Result<Self> {
         let presence = Self { current: watch::Sender::new(None), left: Arc::default(), _folder: None };
         let (current, left) = (presence.current.clone(), Arc::clone(&presence.left));

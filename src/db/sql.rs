@@ -1,7 +1,7 @@
-//! One SQL text for two databases: statements are written with `?1`, `?2`; PostgreSQL wants `$1`, `$2`. Strings,
+//! One SQL text for two databases: statements are written with `?1`, `?2`; `PostgreSQL` wants `$1`, `$2`. Strings,
 //! quoted names and comments are left alone.
 
-/// `sql` with PostgreSQL's placeholders.
+/// `sql` with `PostgreSQL`'s placeholders.
 pub fn for_postgres(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut rest = sql.chars().peekable();

@@ -1,5 +1,5 @@
 //! The embedded database. One writer thread owns the only writing connection: it takes the units that wait,
-//! runs each in a savepoint of one transaction, commits once, which is one flush, and only then answers them
+//! runs them in one transaction (each in a savepoint once one of them has failed half-way), commits once, which is one flush, and only then answers them
 //! all (group commit). A few read-only connections serve reads, each on a thread of its own. A third kind of
 //! thread moves the write-ahead log into the database in the background.
 
@@ -115,6 +115,16 @@ struct Done {
     unit: Box<dyn Unit>,
     outcome: Result<()>,
     said: Vec<Said>,
+    /// It failed after it had written something, and nothing took that back.
+    half_written: bool,
+}
+
+/// How much trouble is taken to keep units apart: none until one of them makes it necessary.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Care {
+    None,
+    Savepoints,
+    OneByOne,
 }
 
 impl Writer {
@@ -131,46 +141,76 @@ impl Writer {
     /// Runs `first` and what else waits in one transaction, or in several if one of them breaks it.
     fn batch(&self, first: Box<dyn Unit>, intake: &Intake) {
         let mut waiting = VecDeque::from([first]);
-        let mut most = UNITS_PER_COMMIT;
+        let mut care = Care::None;
         while !waiting.is_empty() {
             if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
                 let error = storage(&error);
                 waiting.drain(..).for_each(|unit| unit.answer(Err(again(&error))));
                 return;
             }
-            let mut done: Vec<Done> = Vec::new();
-            let mut gone = false;
-            while done.len() < most {
-                let next = waiting.pop_front().or_else(|| (most > 1).then(|| intake.try_pop()).flatten());
-                let Some(unit) = next else { break };
-                let ran = self.run(unit);
-                gone = self.connection.is_autocommit();
-                if gone {
-                    // The whole transaction fell with this unit: its neighbours run again in a new one.
-                    ran.unit.answer(ran.outcome);
-                    break;
-                }
-                done.push(ran);
+            let (mut done, broken) = self.run_all(&mut waiting, care, intake);
+            if !broken && self.commit(&mut done) {
+                continue;
             }
-            if gone || !self.commit(&mut done) {
-                // One by one from here on, so that one unit's trouble is nobody else's.
-                most = 1;
-                done.into_iter().rev().for_each(|ran| waiting.push_front(ran.unit));
+            if !self.connection.is_autocommit() {
+                let _ = self.connection.execute_batch("ROLLBACK");
             }
+            // The same units again, so that one unit's trouble is nobody else's.
+            care = if broken && care == Care::None { Care::Savepoints } else { Care::OneByOne };
+            done.into_iter().rev().for_each(|ran| waiting.push_front(ran.unit));
         }
     }
 
-    fn run(&self, mut unit: Box<dyn Unit>) -> Done {
+    /// Runs what waits in the open transaction; `true` if that is spoiled and must be run again.
+    fn run_all(
+        &self,
+        waiting: &mut VecDeque<Box<dyn Unit>>,
+        care: Care,
+        intake: &Intake,
+    ) -> (Vec<Done>, bool) {
+        let most = if care == Care::OneByOne { 1 } else { UNITS_PER_COMMIT };
+        let mut done: Vec<Done> = Vec::new();
+        while done.len() < most {
+            let next = waiting.pop_front().or_else(|| (most > 1).then(|| intake.try_pop()).flatten());
+            let Some(unit) = next else { break };
+            let ran = self.run(unit, care);
+            if self.connection.is_autocommit() {
+                // The whole transaction fell with this unit: its neighbours run again in a new one.
+                let fell = || {
+                    Err(Error::Storage(Storage::Unavailable("the transaction was rolled back".to_owned())))
+                };
+                ran.unit.answer(ran.outcome.and_then(|()| fell()));
+                return (done, true);
+            }
+            let spoiled = ran.half_written;
+            done.push(ran);
+            if spoiled {
+                return (done, true);
+            }
+        }
+        (done, false)
+    }
+
+    /// Without savepoints a unit must leave nothing behind when it fails: most fail before they write. A savepoint
+    /// costs a copy of every page that the unit touches.
+    fn run(&self, mut unit: Box<dyn Unit>, care: Care) -> Done {
         let mut tx = Tx::new(Backend::Sqlite(&self.connection));
+        if care == Care::None {
+            let before = self.connection.total_changes();
+            let outcome = unit.run(&mut tx);
+            let half_written = outcome.is_err() && self.connection.total_changes() != before;
+            let said = if outcome.is_ok() { std::mem::take(&mut tx.said) } else { Vec::new() };
+            return Done { unit, outcome, said, half_written };
+        }
         let outcome = execute(&self.connection, "SAVEPOINT unit", &[]).and_then(|_| unit.run(&mut tx));
         let said = std::mem::take(&mut tx.said);
-        let end = if outcome.is_ok() { "RELEASE unit" } else { "ROLLBACK TO unit" };
-        let ended = execute(&self.connection, end, &[]);
         if outcome.is_err() {
+            let _ = execute(&self.connection, "ROLLBACK TO unit", &[]);
             let _ = execute(&self.connection, "RELEASE unit", &[]);
-            return Done { unit, outcome, said: Vec::new() };
+            return Done { unit, outcome, said: Vec::new(), half_written: false };
         }
-        Done { unit, outcome: ended.map(|_| ()), said }
+        let released = execute(&self.connection, "RELEASE unit", &[]);
+        Done { unit, outcome: released.map(|_| ()), said, half_written: false }
     }
 
     /// Commits and answers; `false` if the batch has to be run again, unit by unit.

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::tx::Tx;
 use crate::error::{Error, Result, Storage};
 
-/// How a unit's transaction behaves on PostgreSQL; SQLite knows one way.
+/// How a unit's transaction behaves on `PostgreSQL`; `SQLite` knows one way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mode {
     /// One snapshot, nothing written.

@@ -197,6 +197,8 @@ pub enum Errors {
     Forbidden(#[to_schema] ErrorBody),
     #[response(status = 404, description = "Nothing of yours has this id")]
     NotFound(#[to_schema] ErrorBody),
+    #[response(status = 405, description = "The path does not know the method")]
+    Method(#[to_schema] ErrorBody),
     #[response(status = 409, description = "It conflicts with what is there or under way")]
     Conflict(#[to_schema] ErrorBody),
     #[response(status = 413, description = "The body is too large")]

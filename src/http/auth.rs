@@ -16,7 +16,7 @@ use crate::phone::{accounts, keys};
 
 const REMEMBERED: Duration = Duration::from_secs(1);
 /// A key's last use is written down this often.
-const TOUCHED: Duration = Duration::from_secs(60);
+const TOUCHED: Duration = Duration::from_mins(1);
 
 /// Keys seen a moment ago, by hash.
 #[derive(Default)]

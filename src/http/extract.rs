@@ -1,18 +1,27 @@
-//! What handlers take from a request: who calls, the body, the query. Names may come in snake_case or camelCase;
+//! What handlers take from a request: who calls, the body, the query. Names may come in `snake_case` or camelCase;
 //! when both come, the documented spelling wins. What is malformed is refused here, with the field named.
 
+use std::time::Duration;
+
+use axum::body::HttpBody;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use serde_path_to_error::Segment;
 
 use crate::error::{Code, Error, Place, Problem, Result};
 use crate::id::{AccountId, KeyId};
 
 /// JSON bodies may be so large.
 pub const BODY_BYTES: usize = 1 << 20;
+/// A body must have arrived after so long.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Who says too much is listened to for so long.
+const HEARD_OUT: Duration = Duration::from_secs(5);
 
 /// Whose key opened the door.
 #[derive(Clone, Debug)]
@@ -34,11 +43,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 /// A body whose documented names are camelCase.
 pub struct Camel<T>(pub T);
 
-/// A body whose documented names are snake_case.
+/// A body whose documented names are `snake_case`.
 pub struct Snake<T>(pub T);
 
-/// Query parameters; numbers come as text. `T` names them as documented, in camelCase.
+/// Query parameters whose documented names are camelCase; numbers come as text.
 pub struct Query<T>(pub T);
+
+/// Query parameters whose documented names are `snake_case`; numbers come as text.
+pub struct SnakeQuery<T>(pub T);
+
+/// What the path names. What is no text names nothing: 404.
+pub struct Path<T>(pub T);
 
 /// The parsed body as it came, for the fingerprint of an `Idempotency-Key`.
 pub struct Raw(pub Value);
@@ -71,12 +86,39 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
-        let query = parts.uri.query().unwrap_or_default();
-        // Some clients spell what they leave out as `name=`.
-        let pairs = url::form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.is_empty());
-        let map = pairs.map(|(key, value)| (key.into_owned(), Value::String(value.into_owned()))).collect();
-        typed(respell(map, to_camel), Place::Query).map(Self)
+        typed(respell(query(parts), to_camel), Place::Query).map(Self)
     }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for SnakeQuery<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        typed(respell(query(parts), to_snake), Place::Query).map(Self)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
+        let path = parts.uri.path().to_owned();
+        let nothing = || Error::refused(Code::NotFound, format!("There is nothing at {path}"));
+        if path.contains("%00") {
+            return Err(nothing());
+        }
+        let found: Result<axum::extract::Path<T>, PathRejection> =
+            axum::extract::Path::from_request_parts(parts, state).await;
+        found.map(|path| Self(path.0)).map_err(|_| nothing())
+    }
+}
+
+fn query(parts: &Parts) -> Map<String, Value> {
+    let query = parts.uri.query().unwrap_or_default();
+    // Some clients spell what they leave out as `name=`.
+    let pairs = url::form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.is_empty());
+    // As in JSON, U+0000 is replaced: no PostgreSQL text can hold it.
+    pairs.map(|(key, value)| (key.into_owned(), Value::String(value.replace('\0', "\u{fffd}")))).collect()
 }
 
 /// `body` as `T`, whose names are camelCase.
@@ -84,7 +126,7 @@ pub fn camel<T: DeserializeOwned>(body: Value) -> Result<T> {
     typed(respell(object(body)?, to_camel), Place::Body)
 }
 
-/// `body` as `T`, whose names are snake_case.
+/// `body` as `T`, whose names are `snake_case`.
 pub fn snake<T: DeserializeOwned>(body: Value) -> Result<T> {
     typed(respell(object(body)?, to_snake), Place::Body)
 }
@@ -111,6 +153,19 @@ async fn read_json(request: Request) -> Result<Value> {
         .map_err(|error| Error::field("", "json", format!("The body is not valid JSON: {error}")))
 }
 
+/// Takes the body of `request` in, whole. An answer that left while the body was still coming in would end the
+/// connection, and the client's next request with it.
+pub async fn take_in(request: &mut Request) -> Result<()> {
+    if request.body().is_end_stream() {
+        return Ok(());
+    }
+    let body = std::mem::take(request.body_mut());
+    let body = tokio::time::timeout(BODY_TIMEOUT, read(body, BODY_BYTES)).await;
+    let late = |_| Error::field("", "json", format!("The body did not arrive within {BODY_TIMEOUT:?}"));
+    *request.body_mut() = body.map_err(late)??.into();
+    Ok(())
+}
+
 /// For a field in which null says something that absence does not.
 pub fn present<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
     deserializer: D,
@@ -119,13 +174,26 @@ pub fn present<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
 }
 
 /// The whole body, if it is no longer than `most`.
-pub async fn read(body: axum::body::Body, most: usize) -> Result<Bytes> {
-    match Limited::new(body, most).collect().await {
+pub async fn read(mut body: axum::body::Body, most: usize) -> Result<Bytes> {
+    match Limited::new(&mut body, most).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
+            let _ = tokio::time::timeout(HEARD_OUT, hear_out(body)).await;
             Err(Error::refused(Code::PayloadTooLarge, format!("The body is larger than {most} bytes")))
         }
         Err(error) => Err(Error::field("", "json", format!("The body could not be read: {error}"))),
+    }
+}
+
+/// Lets a client finish that says too much: one that is cut off while it still sends never reads the refusal.
+async fn hear_out(mut body: axum::body::Body) {
+    let mut left = 16 * BODY_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
     }
 }
 
@@ -153,21 +221,34 @@ fn respell(map: Map<String, Value>, spell: fn(&str) -> String) -> Map<String, Va
 
 fn typed<T: DeserializeOwned>(map: Map<String, Value>, place: Place) -> Result<T> {
     serde_path_to_error::deserialize(Value::Object(map)).map_err(|error| {
-        let path = error.path().to_string();
+        let path = place_of(error.path());
         let message = error.into_inner().to_string();
         let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
         let problem = match missing {
             Some(field) => Problem {
                 place,
-                field: if path == "." { field.to_owned() } else { format!("{path}.{field}") },
+                field: if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") },
                 message: format!("{field} is required"),
                 kind: "missing",
             },
-            None if path == "." => Problem { place, field: String::new(), message, kind: "type" },
+            None if path.is_empty() => Problem { place, field: String::new(), message, kind: "type" },
             None => Problem { place, message: format!("{path}: {message}"), field: path, kind: "type" },
         };
         Error::Invalid(vec![problem])
     })
+}
+
+/// `customTools.0.name`
+fn place_of(path: &serde_path_to_error::Path) -> String {
+    let parts: Vec<String> = path
+        .iter()
+        .filter_map(|part| match part {
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect();
+    parts.join(".")
 }
 
 fn to_camel(name: &str) -> String {

@@ -52,11 +52,11 @@ fn part(headers: &HeaderMap, bytes: Bytes) -> Response {
     let length = bytes.len();
     match asked.and_then(|text| range(text, length)) {
         None => Body::from(bytes).into_response(),
-        Some(None) => {
+        Some(Part::Outside) => {
             let whole = format!("bytes */{length}");
             (StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, whole)]).into_response()
         }
-        Some(Some((first, last))) => {
+        Some(Part::Bytes(first, last)) => {
             let content_range = format!("bytes {first}-{last}/{length}");
             let body = Body::from(bytes.slice(first..=last));
             (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, content_range)], body).into_response()
@@ -64,8 +64,17 @@ fn part(headers: &HeaderMap, bytes: Bytes) -> Response {
     }
 }
 
-/// First and last byte of `bytes=…`; `Some(None)` if it lies outside, `None` if it is not understood.
-fn range(text: &str, length: usize) -> Option<Option<(usize, usize)>> {
+/// What a `Range` header asks for.
+#[derive(PartialEq, Eq, Debug)]
+enum Part {
+    /// First and last byte.
+    Bytes(usize, usize),
+    /// It lies beyond the end.
+    Outside,
+}
+
+/// What `bytes=…` means for so many bytes; `None` if it is not understood, and then it is ignored.
+fn range(text: &str, length: usize) -> Option<Part> {
     let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
     let end = length.checked_sub(1);
     let (first, last) = match (first.parse::<usize>().ok(), last.parse::<usize>().ok()) {
@@ -73,22 +82,22 @@ fn range(text: &str, length: usize) -> Option<Option<(usize, usize)>> {
         (None, Some(count)) if first.is_empty() => (length.saturating_sub(count), usize::MAX),
         (None, _) => return None,
     };
-    let Some(end) = end else { return Some(None) };
+    let Some(end) = end else { return Some(Part::Outside) };
     let last = last.min(end);
-    Some((first <= last).then_some((first, last)))
+    Some(if first <= last { Part::Bytes(first, last) } else { Part::Outside })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::range;
+    use super::{Part, range};
 
     #[test]
     fn ranges() {
-        assert_eq!(range("bytes=0-3", 10), Some(Some((0, 3))));
-        assert_eq!(range("bytes=4-", 10), Some(Some((4, 9))));
-        assert_eq!(range("bytes=-4", 10), Some(Some((6, 9))));
-        assert_eq!(range("bytes=12-", 10), Some(None));
-        assert_eq!(range("bytes=5-99", 10), Some(Some((5, 9))));
+        assert_eq!(range("bytes=0-3", 10), Some(Part::Bytes(0, 3)));
+        assert_eq!(range("bytes=4-", 10), Some(Part::Bytes(4, 9)));
+        assert_eq!(range("bytes=-4", 10), Some(Part::Bytes(6, 9)));
+        assert_eq!(range("bytes=12-", 10), Some(Part::Outside));
+        assert_eq!(range("bytes=5-99", 10), Some(Part::Bytes(5, 9)));
         assert_eq!(range("lines=1-2", 10), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The doors: /v1, /api, hosted media, the simulated network. Thin: parse, call the noun, render.
+//! The doors: /v1, /api, hosted media, the simulated network, the dashboard. Thin: parse, call the noun, render.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::dashboard;
 use crate::error::{Code, Error, Result};
 use crate::id::RequestId;
 
@@ -29,7 +30,7 @@ mod sim;
 pub mod totals;
 mod v1;
 
-/// What the OpenAPI document says of the whole.
+/// What the `OpenAPI` document says of the whole.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "AgentPhone", description = "A phone carrier for AI agents.", license(name = "Apache-2.0")),
@@ -53,7 +54,7 @@ fn documented() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi()).merge(v1::router()).merge(api::router())
 }
 
-/// The OpenAPI document, as `agentphone openapi` prints it.
+/// The `OpenAPI` document, as `agentphone openapi` prints it.
 pub fn openapi() -> String {
     let document = documented().into_openapi();
     let mut text = document.to_pretty_json().expect("the document is plain data");
@@ -79,6 +80,7 @@ pub fn router(app: &App) -> Router {
         .route("/readyz", axum::routing::get(ready))
         .merge(media::router())
         .merge(sim::router(app))
+        .merge(dashboard::router(app))
         .fallback(unknown)
         .with_state(app.clone());
     let front = Front { app: app.clone(), remembered: Arc::default(), buckets: Arc::default() };
@@ -112,19 +114,24 @@ const LATER: &[&str] = &[
     "/v1/location",
     "/integrations",
     "/v1/contacts",
-    "/v1/agents/voices",
     "/api/v1",
-    "/v1/numbers/available",
-    "/v1/numbers/lookup",
 ];
+
+/// Signing up is how one gets a key.
+const WITHOUT_KEY: &[&str] = &["/v0/agent/sign-up", "/v0/agent/verify"];
+
+/// What a later stage brings, on a path that is there already.
+async fn later() -> Error {
+    Error::refused(Code::NotAvailable, "This part of the API is not available on this server")
+}
 
 async fn unknown(request: Request) -> Error {
     let path = request.uri().path();
-    let later = LATER.iter().any(|prefix| path == *prefix || path.starts_with(&format!("{prefix}/")))
+    let is_later = LATER.iter().any(|prefix| path == *prefix || path.starts_with(&format!("{prefix}/")))
         || path.ends_with("/calls")
         || path.ends_with("/contact-card");
-    if later {
-        return Error::refused(Code::NotAvailable, "This part of the API is not available on this server");
+    if is_later {
+        return later().await;
     }
     Error::refused(Code::NotFound, format!("There is nothing at {path}"))
 }
@@ -137,10 +144,12 @@ async fn front_door(State(front): State<Front>, mut request: Request, next: Next
     let is_guarded = ["/v1", "/v0", "/api", "/integrations", "/sim"]
         .iter()
         .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-        && !path.starts_with("/sim/media/");
+        && !path.starts_with("/sim/media/")
+        && !WITHOUT_KEY.contains(&path.as_str());
     let mut left = None;
     let response = if is_guarded {
-        match guard(&front, &mut request, &path, &mut left).await {
+        let allowed = guard(&front, &mut request, &path, &mut left).await;
+        match allowed.and(take_in(&mut request, &path).await) {
             Ok(()) => next.run(request).await,
             Err(error) => error.into_response(),
         }
@@ -154,14 +163,23 @@ async fn front_door(State(front): State<Front>, mut request: Request, next: Next
     response
 }
 
+/// The bodies of the simulated network may be larger; it reads them itself.
+async fn take_in(request: &mut Request, path: &str) -> Result<()> {
+    if path.starts_with("/sim/") { Ok(()) } else { extract::take_in(request).await }
+}
+
 async fn guard(
     front: &Front,
     request: &mut Request,
     path: &str,
     left: &mut Option<rates::Left>,
 ) -> Result<()> {
+    let is_sim = path.starts_with("/sim/");
+    if is_sim && dashboard::session::opens(&front.app, request.method(), request.headers()).await? {
+        return Ok(());
+    }
     let caller = auth::authenticate(&front.app, &front.remembered, request.headers()).await?;
-    if !path.starts_with("/sim/") {
+    if !is_sim {
         let class = rates::Class::of(request.method(), path);
         *left = front.buckets.take(&front.app.config.rate_limits, &caller.key, class, front.app.clock.now());
     }

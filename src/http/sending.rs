@@ -4,57 +4,161 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use crate::app::App;
+use crate::channel::{Channel, Failure, FailureCode};
 use crate::db::Tx;
 use crate::error::{Error, Result, Storage};
-use crate::id::MessageId;
+use crate::id::{ConversationId, MessageId};
 use crate::jobs::send_message;
 use crate::phone::idempotency::{self, Use};
 use crate::phone::messages::send::{self, Accepted, Draft};
-use crate::phone::messages::{self, Message};
+use crate::phone::messages::settle::Settlement;
+use crate::phone::messages::{self, Message, Status};
 
-/// Accepts `draft` and answers the message as it stands once the carrier has answered, or after `send_wait`, or
-/// at once when it cannot be with the carrier now.
-pub async fn send_and_wait(app: &App, draft: Draft, key: Option<Use>) -> Result<Message> {
-    let (here, id) = (app.clone(), draft.id.clone());
-    let sending = app.tasks.spawn(async move {
-        let woken = here.waiting.register(draft.id.as_str());
-        let accepted = accept(&here, draft, key).await;
-        let accepted = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                here.waiting.leave(id.as_str());
-                return Err(error);
-            }
-        };
-        let waits = accepted.is_moving;
-        if let Some((job, handover)) = accepted.direct {
-            let app = here.clone();
-            here.tasks.spawn(async move { send_message::hand_over(&app, job, handover).await });
-        }
-        if waits {
-            // Too late is no failure: the answer is what the message is then.
-            let _ = tokio::time::timeout(here.config.send_wait(), woken).await;
-        }
-        here.waiting.leave(id.as_str());
-        let message = here.db.read(move |tx| messages::find(tx, &id)).await?;
-        message.ok_or_else(|| anyhow::anyhow!("an accepted message is gone").into())
-    });
-    sending.await.unwrap_or_else(|error| Err(anyhow::anyhow!("sending broke off: {error}").into()))
+/// A message as the answer to its request tells it.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    pub id: MessageId,
+    pub conversation_id: ConversationId,
+    pub status: Status,
+    pub channel: Channel,
+    pub from: String,
+    pub to: String,
+    pub media_urls: Vec<String>,
+    pub reply_to: Option<MessageId>,
+    pub reply_unresolved: Option<bool>,
+    pub failure: Option<Failure>,
 }
 
-/// Accepts `draft` and lets it go its way.
-pub async fn send(app: &App, draft: Draft, key: Option<Use>) -> Result<Accepted> {
+/// Accepts `draft` and answers once the carrier has answered, or after `send_wait`, or at once when the message
+/// cannot be with the carrier now.
+pub async fn send_and_wait(app: &App, draft: Draft, key: Option<Use>) -> Result<Answered> {
+    let (answer, answered) = oneshot::channel();
     let here = app.clone();
-    let sending = app.tasks.spawn(async move {
-        let mut accepted = accept(&here, draft, key).await?;
-        if let Some((job, handover)) = accepted.direct.take() {
-            let app = here.clone();
-            here.tasks.spawn(async move { send_message::hand_over(&app, job, handover).await });
+    app.tasks.spawn(async move { conduct(&here, draft, key, answer).await });
+    answered.await.unwrap_or_else(|_| Err(anyhow::anyhow!("sending broke off").into()))
+}
+
+/// Sees a message through: the answer goes out when it is time, the hand-over is seen to its end.
+async fn conduct(app: &App, draft: Draft, key: Option<Use>, answer: oneshot::Sender<Result<Answered>>) {
+    let id = draft.id.clone();
+    // Who waits registers first: another process may settle the message before this one looks.
+    let woken = app.waiting.register(id.as_str());
+    let mut accepted = match accept(app, draft, key).await {
+        Ok(accepted) => accepted,
+        Err(error) => {
+            app.waiting.leave(id.as_str());
+            return drop(answer.send(Err(error)));
         }
-        Ok(accepted)
+    };
+    let patience = tokio::time::sleep(app.config.send_wait());
+    let Some((job, handover)) = accepted.direct.take() else {
+        if accepted.is_moving {
+            let _ = tokio::time::timeout_at(patience.deadline(), woken).await;
+        }
+        app.waiting.leave(id.as_str());
+        return drop(answer.send(as_it_stands(app, id).await));
+    };
+    let handing = send_message::hand_over(app, job, handover);
+    tokio::pin!(handing, patience);
+    tokio::select! {
+        settlement = &mut handing => {
+            let told = match Answered::of(&accepted, &settlement) {
+                Some(told) => Ok(told),
+                // It goes another way: the next hand-over will tell.
+                None => {
+                    let _ = tokio::time::timeout_at(patience.deadline(), woken).await;
+                    as_it_stands(app, id.clone()).await
+                }
+            };
+            app.waiting.leave(id.as_str());
+            drop(answer.send(told));
+        }
+        () = &mut patience => {
+            app.waiting.leave(id.as_str());
+            drop(answer.send(as_it_stands(app, id).await));
+            handing.await;
+        }
+    }
+}
+
+async fn as_it_stands(app: &App, id: MessageId) -> Result<Answered> {
+    let message = app.db.read(move |tx| messages::find(tx, &id)).await?;
+    message.map(Answered::from).ok_or_else(|| anyhow::anyhow!("an accepted message is gone").into())
+}
+
+impl Answered {
+    /// What the carrier's answer means for the caller; `None` if the message may be handed over once more.
+    fn of(accepted: &Accepted, settlement: &Settlement) -> Option<Self> {
+        let (status, failure) = match settlement {
+            Settlement::Sent { .. } => (Status::Sent, None),
+            Settlement::Refused(_) if accepted.channel == Channel::Imessage => return None,
+            Settlement::Refused(failure) => (Status::Failed, Some(failure.clone())),
+            Settlement::Unconfirmed { reason } => {
+                let (code, reason) = (FailureCode::DeliveryUnconfirmed, reason.clone());
+                (Status::Unconfirmed, Some(Failure { code, reason }))
+            }
+            Settlement::Later { .. } => (Status::Queued, None),
+            Settlement::NotOnImessage { .. } => return None,
+        };
+        Some(Self {
+            id: accepted.id.clone(),
+            conversation_id: accepted.conversation_id.clone(),
+            status,
+            channel: accepted.channel,
+            from: accepted.from.clone(),
+            to: accepted.to.clone(),
+            media_urls: accepted.media_urls.clone(),
+            reply_to: accepted.reply_to.clone(),
+            reply_unresolved: accepted.reply_unresolved,
+            failure,
+        })
+    }
+}
+
+impl From<Message> for Answered {
+    fn from(message: Message) -> Self {
+        // What came after the carrier's answer is told by events, not by the answer to the request.
+        let status = match message.status {
+            Status::Sending => Status::Queued,
+            Status::Delivered | Status::Read => Status::Sent,
+            other @ (Status::Queued
+            | Status::Sent
+            | Status::Failed
+            | Status::Unconfirmed
+            | Status::Received) => other,
+        };
+        let reason = message.failure_reason.unwrap_or_default();
+        Self {
+            id: message.id,
+            conversation_id: message.conversation_id,
+            status,
+            channel: message.channel,
+            from: message.from,
+            to: message.to,
+            media_urls: message.media_urls,
+            reply_to: message.reply_to,
+            reply_unresolved: message.reply_unresolved,
+            failure: message.error_code.map(|code| Failure { code, reason }),
+        }
+    }
+}
+
+/// Accepts `draft` and lets it go its way; the answer does not wait for the carrier.
+pub async fn send(app: &App, draft: Draft, key: Option<Use>) -> Result<Accepted> {
+    let (answer, answered) = oneshot::channel();
+    let here = app.clone();
+    app.tasks.spawn(async move {
+        let mut accepted = accept(&here, draft, key).await;
+        let direct = accepted.as_mut().ok().and_then(|accepted| accepted.direct.take());
+        drop(answer.send(accepted));
+        if let Some((job, handover)) = direct {
+            send_message::hand_over(&here, job, handover).await;
+        }
     });
-    sending.await.unwrap_or_else(|error| Err(anyhow::anyhow!("sending broke off: {error}").into()))
+    answered.await.unwrap_or_else(|_| Err(anyhow::anyhow!("sending broke off").into()))
 }
 
 async fn accept(app: &App, draft: Draft, key: Option<Use>) -> Result<Accepted> {

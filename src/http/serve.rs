@@ -21,7 +21,7 @@ use crate::app::App;
 /// More connections than this wait to be accepted.
 const CONNECTIONS: usize = 20_000;
 /// A request's head must have arrived after so long; an idle connection is closed after as much.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 const HEAD_BYTES: usize = 64 << 10;
 
 /// Serves `router` on `listener` until `app` stops; then connections finish the request they are at.

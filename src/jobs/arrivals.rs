@@ -60,7 +60,19 @@ async fn one_by_one(
 
 fn store_all(tx: &mut Tx<'_>, app: &App, batch: &[Inbound]) -> Result<Vec<Option<MessageId>>> {
     let mut emitter = Emitter::default();
-    batch.iter().map(|inbound| store(tx, app, &mut emitter, inbound)).collect()
+    let mut receipts = Vec::new();
+    let mut stored = Vec::with_capacity(batch.len());
+    for inbound in batch {
+        stored.push(match inbound {
+            Inbound::Receipt(receipt) => {
+                receipts.push(report(receipt));
+                None
+            }
+            _ => store(tx, app, &mut emitter, inbound)?,
+        });
+    }
+    settle::report_all(tx, &app.ids, &mut emitter, app.clock.now(), &receipts)?;
+    Ok(stored)
 }
 
 fn store(tx: &mut Tx<'_>, app: &App, emitter: &mut Emitter, inbound: &Inbound) -> Result<Option<MessageId>> {
@@ -82,7 +94,7 @@ fn store(tx: &mut Tx<'_>, app: &App, emitter: &mut Emitter, inbound: &Inbound) -
             receive::receive(tx, &app.ids, &app.lines, emitter, now, &arrived)
         }
         Inbound::Receipt(receipt) => {
-            settle::report(tx, &app.ids, emitter, now, &report(receipt))?;
+            settle::report_all(tx, &app.ids, emitter, now, &[report(receipt)])?;
             Ok(None)
         }
         Inbound::Group { to, group: seen } => {

@@ -20,7 +20,7 @@ use crate::phone::messages::{self, send};
 use crate::phone::webhooks::{self, Webhook};
 use crate::queue::backoff::Schedule;
 use crate::queue::{self, Job};
-use crate::signature;
+use crate::signature::{self, Secret};
 
 use super::{reply, send_message};
 
@@ -51,12 +51,9 @@ pub fn prepare(tx: &mut Tx<'_>, app: &App, id: &DeliveryId) -> Result<Option<Att
     };
     let payload = match attempts::payload(tx, id)? {
         Some(payload) => payload,
-        None => match render(tx, &delivery, &webhook)? {
-            Some(payload) => payload,
-            None => {
-                attempts::give_up(tx, id, "The message was deleted")?;
-                return Ok(None);
-            }
+        None => if let Some(payload) = render(tx, &delivery, &webhook)? { payload } else {
+            attempts::give_up(tx, id, "The message was deleted")?;
+            return Ok(None);
         },
     };
     let number = attempts::begin(tx, id, &payload, now)?;
@@ -110,9 +107,25 @@ pub async fn post(app: &App, attempt: &Attempt) -> Posted {
 
 /// The headers of one attempt: the id stays, time and signatures are made anew.
 fn headers(attempt: &Attempt, now: Time) -> HeaderMap {
-    let webhook = &attempt.webhook;
-    let (id, seconds, body) = (attempt.delivery.as_str(), now.seconds(), attempt.payload.as_bytes());
-    let secrets = webhook.secrets(now);
+    let (webhook, body) = (&attempt.webhook, attempt.payload.as_bytes());
+    signed(attempt.kind, &attempt.delivery, (&webhook.secret, &webhook.secrets(now)), now, body)
+        .into_iter()
+        .filter_map(|(name, value)| {
+            Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?))
+        })
+        .collect()
+}
+
+/// What a delivery of `body` says about itself (contract 8.3 and 9). `secrets` are the one in force, and all that
+/// sign while it is being changed.
+pub fn signed(
+    kind: Kind,
+    id: &DeliveryId,
+    (secret, secrets): (&Secret, &[Secret]),
+    now: Time,
+    body: &[u8],
+) -> Vec<(&'static str, String)> {
+    let (id, seconds) = (id.as_str(), now.seconds());
     let secrets: Vec<_> = secrets.iter().collect();
     let mut named = vec![
         ("content-type", "application/json".to_owned()),
@@ -120,20 +133,15 @@ fn headers(attempt: &Attempt, now: Time) -> HeaderMap {
         ("webhook-timestamp", seconds.to_string()),
         ("webhook-signature", signature::standard(&secrets, id, seconds, body)),
     ];
-    if attempt.kind == Kind::MessageInbound {
-        named.push(("x-agentphone-signature", signature::number(&webhook.secret, body)));
+    if kind == Kind::MessageInbound {
+        named.push(("x-agentphone-signature", signature::number(secret, body)));
     } else {
-        named.push(("x-webhook-event", attempt.kind.to_string()));
+        named.push(("x-webhook-event", kind.to_string()));
         named.push(("x-webhook-id", id.to_owned()));
         named.push(("x-webhook-timestamp", seconds.to_string()));
-        named.push(("x-webhook-signature", signature::webhook(&webhook.secret, seconds, body)));
+        named.push(("x-webhook-signature", signature::webhook(secret, seconds, body)));
     }
     named
-        .into_iter()
-        .filter_map(|(name, value)| {
-            Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?))
-        })
-        .collect()
 }
 
 pub async fn perform(app: &App, job: Job, attempt: Attempt) {

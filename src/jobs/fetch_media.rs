@@ -62,7 +62,7 @@ fn again_or_never(
     if job.attempt == 1 {
         media::release(tx, now, &media.message_id)?;
     }
-    let pause = queue::backoff::doubling(job.attempt, Duration::from_secs(5), Duration::from_secs(600));
+    let pause = queue::backoff::doubling(job.attempt, Duration::from_secs(5), Duration::from_mins(10));
     queue::retry(tx, job, now + pause, reason, false)
 }
 

@@ -83,7 +83,7 @@ impl Work for Jobs {
     async fn perform(&self, job: Job, ready: Ready) {
         let app = &self.app;
         match ready {
-            Ready::HandOver(handover) => send_message::hand_over(app, job, *handover).await,
+            Ready::HandOver(handover) => drop(send_message::hand_over(app, job, *handover).await),
             Ready::InDoubt(message) => send_message::ask(app, job, *message).await,
             Ready::Deliver(attempt) => deliver_webhook::perform(app, job, *attempt).await,
             Ready::Fetch(media) => fetch_media::perform(app, job, *media).await,

@@ -45,8 +45,8 @@ fn is_queued(tx: &mut Tx<'_>, id: &MessageId) -> Result<bool> {
     tx.exists("SELECT 1 FROM messages WHERE id = ?1 AND status = 'queued'", &[id])
 }
 
-/// Hands over and records what became of it; returns once that is stored.
-pub async fn hand_over(app: &App, job: Job, handover: Handover) {
+/// Hands over and records what became of it; answers that once it is stored.
+pub async fn hand_over(app: &App, job: Job, handover: Handover) -> Settlement {
     let id = handover.message_id.clone();
     let attempt = handover.attempt;
     let settlement = match unusable_media(app, &handover).await {
@@ -62,7 +62,8 @@ pub async fn hand_over(app: &App, job: Job, handover: Handover) {
             }),
         },
     };
-    app.settler.settle(job, id, settlement).await;
+    app.settler.settle(job, id, settlement.clone()).await;
+    settlement
 }
 
 /// Looks whether the attachments can be had, as the carrier will, and says what is wrong with the first that
@@ -103,7 +104,7 @@ pub async fn ask(app: &App, job: Job, message: Message) {
     };
     let mut up = connection.up.clone();
     // Until the line is back nobody can tell; the lease is ours meanwhile.
-    let _ = tokio::time::timeout(Duration::from_secs(120), up.wait_for(|up| *up)).await;
+    let _ = tokio::time::timeout(Duration::from_mins(2), up.wait_for(|up| *up)).await;
     let question = Question::Message {
         message_id: message.id.to_string(),
         provider_id: message.provider_id.clone(),

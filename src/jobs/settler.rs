@@ -61,9 +61,7 @@ async fn store(db: &Db, ids: &Ids, clock: &Clock, batch: Vec<Ended>) {
     let outcome = db
         .record(move |tx: &mut Tx<'_>| {
             let mut emitter = Emitter::default();
-            endings.iter().try_for_each(|(job, id, settlement)| {
-                settle::settle(tx, &ids, &mut emitter, now, job, id, settlement)
-            })
+            settle::settle_all(tx, &ids, &mut emitter, now, &endings)
         })
         .await;
     match outcome {

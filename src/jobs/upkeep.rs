@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::phone::{attempts, idempotency};
 use crate::queue::{self, Job, Task};
 
-const EVERY: Duration = Duration::from_secs(3600);
+const EVERY: Duration = Duration::from_hours(1);
 const DAY: u64 = 24 * 3600;
 
 /// Enqueues the first round; there is never more than one.
@@ -21,7 +21,7 @@ pub async fn schedule(app: &App) -> Result<()> {
                 task: Task::Prune,
                 unique_key: Some("prune".to_owned()),
                 order: None,
-                run_at: now + Duration::from_secs(60),
+                run_at: now + Duration::from_mins(1),
                 origin: None,
             };
             queue::enqueue(tx, &ids, now, &job)

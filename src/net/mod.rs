@@ -7,6 +7,7 @@
 
 mod cidr;
 mod guard;
+pub mod plain;
 mod problem;
 mod resolver;
 

@@ -1,6 +1,8 @@
 //! Conversations: what one of our numbers and one participant (a person or a group) say to each other, over
 //! whatever channel. A conversation is unique per number and participant.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -153,9 +155,9 @@ pub fn list(
 pub fn count(tx: &mut Tx<'_>, account: &AccountId, agent: Option<&AgentId>, most: i64) -> Result<i64> {
     let counted = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM conversations WHERE account_id = ?1";
     match agent {
-        None => tx.one(&format!("{counted} LIMIT ?2) AS some"), &[account, &most], |row| row.get(0)),
+        None => tx.one(&format!("{counted} LIMIT ?2) AS counted"), &[account, &most], |row| row.get(0)),
         Some(agent) => {
-            let sql = format!("{counted} AND agent_id = ?3 LIMIT ?2) AS some");
+            let sql = format!("{counted} AND agent_id = ?3 LIMIT ?2) AS counted");
             tx.one(&sql, &[account, &most, agent], |row| row.get(0))
         }
     }
@@ -185,29 +187,67 @@ pub struct Touched {
     /// The place of the message's first job in the conversation's order.
     pub seq: i64,
     pub group_provider_id: Option<String>,
+    /// Messages of the conversation still wait to be sent.
+    pub is_waiting: bool,
+}
+
+/// The key that orders the sending of a conversation's messages.
+pub fn order_key(id: &ConversationId) -> String {
+    format!("send/{id}")
 }
 
 /// Opens or extends the conversation by one message.
 pub fn touch(tx: &mut Tx<'_>, touch: &Touch<'_>) -> Result<Touched> {
-    let preview = text::preview(touch.body);
+    let known = tx.optional(
+        "SELECT c.id, c.last_message_at, c.next_seq, c.group_provider_id,
+                CASE WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.order_key = 'send/' || c.id)
+                     THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END
+         FROM conversations c WHERE c.number_id = ?1 AND c.participant = ?2",
+        &[touch.number, &touch.participant],
+        |row| {
+            let last: Time = row.get(1)?;
+            Ok(Touched {
+                id: row.get(0)?,
+                at: touch.now.max(last + Duration::from_millis(1)),
+                seq: row.get::<i64>(2)? + 1,
+                group_provider_id: row.get(3)?,
+                is_waiting: row.get(4)?,
+            })
+        },
+    )?;
+    match known {
+        Some(touched) => extend(tx, touch, &touched).map(|()| touched),
+        None => open(tx, touch),
+    }
+}
+
+fn extend(tx: &mut Tx<'_>, touch: &Touch<'_>, touched: &Touched) -> Result<()> {
+    tx.execute(
+        "UPDATE conversations SET agent_id = COALESCE(CAST(?2 AS TEXT), agent_id), channel = ?3, last_message_at = ?4,
+             last_message_preview = ?5, message_count = message_count + 1, next_seq = ?6
+         WHERE id = ?1",
+        &[
+            &touched.id,
+            &touch.agent.cloned(),
+            &touch.channel,
+            &touched.at,
+            &text::preview(touch.body),
+            &touched.seq,
+        ],
+    )?;
+    Ok(())
+}
+
+fn open(tx: &mut Tx<'_>, touch: &Touch<'_>) -> Result<Touched> {
     let members = touch.new_group.map(|members| {
         let members: Vec<Member> =
             members.iter().map(|member| Member { identifier: member.clone(), name: None }).collect();
         serde_json::to_string(&members).unwrap_or_else(|_| "[]".to_owned())
     });
-    tx.one(
+    tx.execute(
         "INSERT INTO conversations (id, account_id, number_id, agent_id, participant, channel, last_message_at,
              last_message_preview, message_count, next_seq, group_members, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 1, ?9, ?7)
-         ON CONFLICT (number_id, participant) DO UPDATE SET
-             agent_id = COALESCE(EXCLUDED.agent_id, conversations.agent_id),
-             channel = EXCLUDED.channel,
-             last_message_at = CASE WHEN conversations.last_message_at >= EXCLUDED.last_message_at
-                                    THEN conversations.last_message_at + 1 ELSE EXCLUDED.last_message_at END,
-             last_message_preview = EXCLUDED.last_message_preview,
-             message_count = conversations.message_count + 1,
-             next_seq = conversations.next_seq + 1
-         RETURNING id, last_message_at, next_seq, group_provider_id",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 1, ?9, ?7)",
         &[
             touch.id,
             touch.account,
@@ -216,11 +256,11 @@ pub fn touch(tx: &mut Tx<'_>, touch: &Touch<'_>) -> Result<Touched> {
             &touch.participant,
             &touch.channel,
             &touch.now,
-            &preview,
+            &text::preview(touch.body),
             &members,
         ],
-        |row| Ok(Touched { id: row.get(0)?, at: row.get(1)?, seq: row.get(2)?, group_provider_id: row.get(3)? }),
-    )
+    )?;
+    Ok(Touched { id: touch.id.clone(), at: touch.now, seq: 1, group_provider_id: None, is_waiting: false })
 }
 
 /// Opens the thread of a group that nobody has written in yet.

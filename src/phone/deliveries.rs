@@ -151,7 +151,7 @@ pub fn insert_attempt(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<()> {
     tx.execute(
         "INSERT INTO attempts (delivery_id, number, at, url, request_headers, http_status, response_headers,
                                response_body, error_message, response_millis)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (delivery_id, number) DO NOTHING",
         &[
             &attempt.delivery_id,
             &attempt.number,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::channel::Channel;
 use crate::clock::Time;
-use crate::db::Tx;
+use crate::db::{Row, Tx};
 use crate::error::Result;
 use crate::id::{
     AccountId, AgentId, ConversationId, DeliveryId, EventId, Ids, MessageId, NumberId, WebhookId,
@@ -180,16 +180,28 @@ pub fn after(tx: &mut Tx<'_>, account: &AccountId, after: &EventId, limit: i64) 
     tx.query(
         "SELECT id, account_id, kind, message_id, at FROM events WHERE account_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
         &[account, after, &limit],
-        |row| {
-            Ok(Event {
-                id: row.get(0)?,
-                account_id: row.get(1)?,
-                kind: row.get(2)?,
-                message_id: row.get(3)?,
-                at: row.get(4)?,
-            })
-        },
+        read,
     )
+}
+
+/// Events of an account up to and including `last`, newest first.
+pub fn up_to(tx: &mut Tx<'_>, account: &AccountId, last: &EventId, limit: i64) -> Result<Vec<Event>> {
+    tx.query(
+        "SELECT id, account_id, kind, message_id, at FROM events WHERE account_id = ?1 AND id <= ?2
+         ORDER BY id DESC LIMIT ?3",
+        &[account, last, &limit],
+        read,
+    )
+}
+
+fn read(row: Row<'_>) -> Result<Event> {
+    Ok(Event {
+        id: row.get(0)?,
+        account_id: row.get(1)?,
+        kind: row.get(2)?,
+        message_id: row.get(3)?,
+        at: row.get(4)?,
+    })
 }
 
 /// The payload of a /v1 event (contract 8.4), as it is now. `history` is how many messages of the conversation

@@ -67,6 +67,11 @@ pub fn by_token(tx: &mut Tx<'_>, token: &str) -> Result<Option<Media>> {
     tx.optional(&format!("{SELECT} WHERE token = ?1 AND status = 'stored'"), &[&token], read)
 }
 
+/// Whether an attachment of the message is still being fetched.
+pub fn is_awaited(tx: &mut Tx<'_>, message: &MessageId) -> Result<bool> {
+    tx.exists("SELECT 1 FROM media WHERE message_id = ?1 AND status = 'waiting'", &[message])
+}
+
 /// The attachment is here: its message shows `url` from now on, and an event that waited for it may go.
 pub fn stored(
     tx: &mut Tx<'_>,

@@ -155,6 +155,11 @@ pub fn list(tx: &mut Tx<'_>, account: &AccountId, limit: i64, offset: i64) -> Re
     Ok((numbers, count(tx, account)?))
 }
 
+/// The number of this id, released or not, whoever has it.
+pub fn find(tx: &mut Tx<'_>, id: &NumberId) -> Result<Option<Number>> {
+    tx.optional(&format!("SELECT {COLUMNS} FROM numbers WHERE id = ?1"), &[id], read)
+}
+
 /// The number of this id, released or not, if it is or was this account's.
 pub fn by_id(tx: &mut Tx<'_>, account: &AccountId, id: &NumberId) -> Result<Option<Number>> {
     tx.optional(
@@ -249,8 +254,7 @@ pub enum Expiry {
 
 /// Releases the number if its time is over at `now`.
 pub fn release_if_expired(tx: &mut Tx<'_>, id: &NumberId, now: Time) -> Result<Expiry> {
-    let number = tx.optional(&format!("SELECT {COLUMNS} FROM numbers WHERE id = ?1"), &[id], read)?;
-    let Some(number) = number.filter(|number| number.status != NumberStatus::Released) else {
+    let Some(number) = find(tx, id)?.filter(|number| number.status != NumberStatus::Released) else {
         return Ok(Expiry::Nothing);
     };
     match number.expires_at {

@@ -113,7 +113,7 @@ impl Default for Profile {
     }
 }
 
-/// AgentFields of an agent as they are sent: what is absent stays as it is. Null or `""` clears a text that may be
+/// `AgentFields` of an agent as they are sent: what is absent stays as it is. Null or `""` clears a text that may be
 /// absent; elsewhere null counts as absent.
 #[derive(Clone, Default, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -188,7 +188,7 @@ impl AgentFields {
         let mut problems = profile.problems(rules);
         match &name {
             None => {
-                problems.insert(0, Problem { kind: "missing", ..Problem::value("name", "name is required") })
+                problems.insert(0, Problem { kind: "missing", ..Problem::value("name", "name is required") });
             }
             Some(name) if !(1..=200).contains(&name.chars().count()) || name.contains('\0') => {
                 problems.insert(0, Problem::value("name", "name must have 1 to 200 characters"));

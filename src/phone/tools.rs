@@ -30,7 +30,7 @@ pub struct Tool {
     name: String,
     description: String,
     /// https, unless configured otherwise.
-    #[schema(format = "uri", max_length = 2083, pattern = "^https?://")]
+    #[schema(max_length = 2083, pattern = "^https?://")]
     url: String,
     #[serde(default = "post")]
     #[schema(required = false)]

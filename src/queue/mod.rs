@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::clock::Time;
-use crate::db::Tx;
+use crate::db::{Tx, listed, padded};
 use crate::error::Result;
 use crate::id::{Ids, Incarnation, JobId};
 
@@ -55,7 +55,7 @@ pub struct Job {
 }
 
 /// How long a claimed job may take before another process may think it lost; longer jobs say so by themselves.
-pub const LEASE: Duration = Duration::from_secs(180);
+pub const LEASE: Duration = Duration::from_mins(3);
 
 /// Enqueues `draft` for whoever works its lane.
 pub fn enqueue(tx: &mut Tx<'_>, ids: &Ids, now: Time, draft: &Draft) -> Result<()> {
@@ -92,15 +92,33 @@ pub fn enqueue_claimed(
     })
 }
 
-/// Whether any job of `order_key` is left: a new one would have to wait for it.
-pub fn is_waiting(tx: &mut Tx<'_>, order_key: &str) -> Result<bool> {
-    tx.exists("SELECT 1 FROM jobs WHERE order_key = ?1 LIMIT 1", &[&order_key])
-}
-
 /// The job is done: deletes it and wakes the next of its order.
 pub fn finish(tx: &mut Tx<'_>, job: &Job) -> Result<()> {
     tx.execute("DELETE FROM jobs WHERE id = ?1", &[&job.id])?;
     wake_next(tx, job)
+}
+
+/// Ends many jobs at once, as [`finish`] does.
+pub fn finish_all(tx: &mut Tx<'_>, jobs: &[&Job]) -> Result<()> {
+    for some in jobs.chunks(128) {
+        let ids: Vec<&JobId> = some.iter().map(|job| &job.id).collect();
+        let parameters = padded(&ids);
+        tx.execute(&format!("DELETE FROM jobs WHERE id IN ({})", listed(parameters.len())), &parameters)?;
+        let keys: Vec<&String> = some.iter().filter_map(|job| job.order_key.as_ref()).collect();
+        if keys.is_empty() {
+            continue;
+        }
+        let parameters = padded(&keys);
+        let sql = format!(
+            "SELECT class, lane, MIN(run_at) FROM jobs WHERE order_key IN ({}) GROUP BY class, lane",
+            listed(parameters.len())
+        );
+        let next = tx.query(&sql, &parameters, |row| {
+            Ok((Lane { class: row.get(0)?, name: row.get(1)? }, row.get::<Time>(2)?))
+        })?;
+        next.iter().for_each(|(lane, run_at)| wake::lane(tx, lane, *run_at));
+    }
+    Ok(())
 }
 
 /// The job shall run again at `run_at`; it keeps its place in the order unless `give_up_place`. Nothing happens

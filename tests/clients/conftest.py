@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 # Tokens per minute.
-LIMITS = {"AGENTPHONE_LIMITS_READS_PER_MINUTE": "60", "AGENTPHONE_LIMITS_WRITES_PER_MINUTE": "60"}
+LIMITS = {"AGENTPHONE_RATE_LIMITS_READS_PER_MINUTE": "60", "AGENTPHONE_RATE_LIMITS_WRITES_PER_MINUTE": "60"}
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,7 @@ def test_a_slow_carrier_is_waited_for(account, network, faulty) -> None:
 
 def test_a_line_that_is_down_queues_at_once_and_keeps_the_order(account, network, faulty) -> None:
     phone = network.handset()
+    account.sms  # noqa: B018 - bought while the line is up
     faulty.faults(link_down=True)
     time.sleep(0.3)
     before = time.monotonic()

@@ -167,7 +167,7 @@ def test_custom_tools_are_kept_replaced_and_cleared(account) -> None:
     assert [tool["name"] for tool in account.ok("PATCH", path, json={"customTools": [TOOL | {"name": "b"}]})["customTools"]] == ["b"]
     assert not account.ok("PATCH", path, json={"customTools": []})["customTools"]
     bad = [
-        [TOOL, TOOL], [TOOL | {"name": "two words"}], [TOOL | {"url": "http://tools.example"}], [TOOL | {"method": "PUT"}],
+        [TOOL, TOOL], [TOOL | {"name": "two words"}], [TOOL | {"url": "ftp://tools.example"}], [TOOL | {"method": "PUT"}],
         [TOOL | {"timeoutMs": 999}], [{"name": "a"}], [TOOL | {"name": f"t{count}"} for count in range(21)], {"name": "a"},
     ]
     for tools in bad:

@@ -27,8 +27,8 @@ mod sending;
 mod waking;
 
 // Contract 11.
-mod retries;
 mod replies;
+mod retries;
 
 // Properties.
 mod backoff;

@@ -93,9 +93,11 @@ async fn messages_of_a_conversation_reach_the_ledger_in_the_order_in_which_they_
     let ledger = server.ledger().await;
     assert_eq!(ledger.len(), 60, "each once");
     for person in people {
-        let sent: Vec<_> = ledger.iter().filter(|row| row["to"] == person).map(|row| &row["message_id"]).collect();
+        let sent: Vec<_> =
+            ledger.iter().filter(|row| row["to"] == person).map(|row| &row["message_id"]).collect();
         let conversation = answers.iter().find(|answer| answer["to_number"] == person).unwrap();
-        let path = format!("/v1/conversations/{}/messages", conversation["conversation_id"].as_str().unwrap());
+        let path =
+            format!("/v1/conversations/{}/messages", conversation["conversation_id"].as_str().unwrap());
         let accepted = server.get(&path).await;
         let accepted: Vec<_> = accepted["data"].as_array().unwrap().iter().map(|row| &row["id"]).collect();
         assert_eq!(sent, accepted, "{person}");
@@ -170,4 +172,3 @@ impl TestServer {
         self.send(line, to, &format!("text {index}")).await
     }
 }
-

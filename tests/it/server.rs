@@ -107,7 +107,8 @@ impl Setting {
 
     /// Starts a server; it is connected to the network when this returns.
     pub async fn start(mut self) -> TestServer {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let (config, clock) = (self.config(), self.clock.clone());
         let ids = Ids::from_seed(clock.clone(), self.seed);
         self.seed += 1;
@@ -121,8 +122,14 @@ impl Setting {
             None => new_owner(&app).await,
         };
         self.owner = Some(owner.clone());
-        let server =
-            TestServer { app, address, key: owner.key, account: owner.account, setting: self, runtime: Some(runtime) };
+        let server = TestServer {
+            app,
+            address,
+            key: owner.key,
+            account: owner.account,
+            setting: self,
+            runtime: Some(runtime),
+        };
         server.carrier_up(true).await;
         server
     }
@@ -251,7 +258,12 @@ impl TestServer {
             None => self.ok(method, path, body, 200).await,
             Some(beside) => {
                 let answer = client::call(beside.address, Request { method, path, headers: &[], body }).await;
-                assert_eq!(answer.status, 200, "{method} {path}: {:?}", String::from_utf8_lossy(&answer.body));
+                assert_eq!(
+                    answer.status,
+                    200,
+                    "{method} {path}: {:?}",
+                    String::from_utf8_lossy(&answer.body)
+                );
                 answer.json()
             }
         }
@@ -316,7 +328,10 @@ impl TestServer {
         until_true("the jobs to end", async || self.column(sql).await.is_empty()).await;
     }
 
-    pub async fn write<T: Send + 'static>(&self, unit: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static) -> T {
+    pub async fn write<T: Send + 'static>(
+        &self,
+        unit: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> T {
         self.app.db.write(unit).await.unwrap()
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /api/numbers/{id}/send/sms`: a text by SMS or MMS, stored before the answer, sent after it.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::app::App;
 use crate::error::{Code, Error, Result};
 use crate::http::answer::FlatErrors;
-use crate::http::extract::{Caller, Raw, camel};
+use crate::http::extract::{Caller, Path, Raw, camel};
 use crate::http::{idempotency, sending};
 use crate::id::{ConversationId, MessageId, NumberId};
 use crate::phone::messages;

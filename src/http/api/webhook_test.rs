@@ -1,7 +1,7 @@
 //! `POST /api/numbers/{id}/webhook/test`: tries the number's own endpoint out.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
 use crate::http::answer::FlatErrors;
-use crate::http::extract::Caller;
+use crate::http::extract::{Caller, Path};
 use crate::id::NumberId;
 use crate::jobs::test_webhook::{self, Sample};
 use crate::phone::numbers;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,7 +15,7 @@ use crate::db::Tx;
 use crate::error::{Code, Error, Problem, Result};
 use crate::http::answer::FlatErrors;
 use crate::http::delivery::{DeliveryObject, shown};
-use crate::http::extract::{Caller, Query, Snake};
+use crate::http::extract::{Caller, Path, Query, Snake};
 use crate::http::page::{MessageList, Success, whole_number, within};
 use crate::id::{NumberId, WebhookId};
 use crate::net::Guard;

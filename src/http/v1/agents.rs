@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::http::answer::Errors;
-use crate::http::extract::{Caller, Camel, Query};
+use crate::http::extract::{Caller, Camel, Path, Query};
 use crate::http::page::{List, Page, Success};
 use crate::id::{AccountId, AgentId, NumberId};
 use crate::phone::agents::{self, Agent, Attached};
@@ -167,7 +167,7 @@ fn rules(app: &App) -> Rules {
 
 /// Conversations first, in batches; then the agent, with those that were active meanwhile.
 async fn delete(app: &App, account: AccountId, id: AgentId) -> Result<String> {
-    const MARGIN: Duration = Duration::from_secs(60);
+    const MARGIN: Duration = Duration::from_mins(1);
     let since = app.clock.now() - MARGIN;
     let mut place = None;
     loop {

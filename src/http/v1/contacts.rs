@@ -1,5 +1,7 @@
 //! `GET /v1/contacts/capabilities`: how a person can be reached. Contacts themselves come later.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -11,16 +13,17 @@ use crate::carriers::{Answer, Question};
 use crate::clock::Time;
 use crate::error::{Error, Place, Result};
 use crate::http::answer::Errors;
-use crate::http::extract::{Caller, Query};
+use crate::http::extract::{Caller, SnakeQuery};
 use crate::phone::lines;
+
+/// How long the carrier may think about it.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who is asked about.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Who {
     /// A phone number in any common notation, or an e-mail address.
-    #[param(rename = "phone_number")]
-    #[serde(rename = "phoneNumber")]
     phone_number: String,
 }
 
@@ -46,7 +49,7 @@ pub struct Reachable {
 pub async fn capabilities(
     State(app): State<App>,
     caller: Caller,
-    Query(who): Query<Who>,
+    SnakeQuery(who): SnakeQuery<Who>,
 ) -> Result<Json<ContactCapabilities>> {
     let problem =
         |text: String| Error::at(Place::Query, "phone_number", "value", format!("phone_number {text}"));
@@ -59,12 +62,18 @@ pub async fn capabilities(
     };
     // The line that could write to them there, if the account has one.
     let line = app.db.read(move |tx| lines::first_imessage(tx, &caller.account)).await?;
+    let (from, carrier) = line.unzip();
+    let knowing = match carrier {
+        Some(carrier) => app.carrier(&carrier),
+        None => {
+            app.carrier_order.iter().filter_map(|name| app.carrier(name)).find(|it| it.capabilities.imessage)
+        }
+    };
     let mut reachable = Reachable { imessage: false, sms };
-    if let Some((from, carrier)) = line
-        && let Some(connection) = app.carrier(&carrier)
-    {
+    if let Some(connection) = knowing {
         let question = Question::Reach { from, address: address.as_str().to_owned() };
-        if let Answer::Reach { imessage, sms } = connection.carrier.ask(question).await {
+        let answer = tokio::time::timeout(PATIENCE, connection.carrier.ask(question)).await;
+        if let Ok(Answer::Reach { imessage, sms }) = answer {
             reachable = Reachable { imessage, sms };
         }
     }

@@ -1,7 +1,7 @@
 //! Conversations and their history on /v1.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
 use crate::http::answer::Errors;
-use crate::http::extract::{Caller, Camel, Query};
+use crate::http::extract::{Caller, Camel, Path, Query, SnakeQuery};
 use crate::http::page::{Bounds, List, MessageList, Page, Range, whole_number, within};
 use crate::id::{AccountId, AgentId, ConversationId, NumberId};
 use crate::phone::conversations::{self, Conversation};
@@ -31,8 +31,8 @@ pub struct WithMessages {
 #[serde(default)]
 pub struct History {
     /// How many of the newest messages: 1–100, 50 unless asked otherwise.
-    #[param(rename = "message_limit", minimum = 1, maximum = 100)]
-    #[serde(rename = "messageLimit", deserialize_with = "whole_number")]
+    #[param(minimum = 1, maximum = 100)]
+    #[serde(deserialize_with = "whole_number")]
     message_limit: Option<i64>,
 }
 
@@ -93,7 +93,7 @@ pub async fn get(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
-    Query(history): Query<History>,
+    SnakeQuery(history): SnakeQuery<History>,
 ) -> Result<Json<WithMessages>> {
     let limit = history.limit()?;
     whole(&app, caller.account, ConversationId::from_text(id), limit).await.map(Json)

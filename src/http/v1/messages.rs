@@ -14,10 +14,11 @@ use crate::channel::Channel;
 use crate::error::{Code, Error, Result};
 use crate::http::answer::Errors;
 use crate::http::extract::{Caller, Raw, snake};
-use crate::http::{idempotency, sending};
+use crate::http::idempotency;
+use crate::http::sending::{self, Answered};
 use crate::id::{AgentId, ConversationId, GroupId, MessageId, NumberId};
 use crate::phone::messages::send::{CHARACTERS, Draft, Recipient, Sender};
-use crate::phone::messages::{self, Effect, Message, Status};
+use crate::phone::messages::{self, Effect, Status};
 
 /// A text to send. One of `from_number`, `number_id` and `agent_id` says who sends; the first in this order wins.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -66,30 +67,21 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// The answer for a message as it stands now.
-    pub fn of(message: Message) -> Self {
-        // What came after the carrier's answer is told by events, not by the answer to the request.
-        let status = match message.status {
-            Status::Sending => Status::Queued,
-            Status::Delivered | Status::Read => Status::Sent,
-            other @ (Status::Queued
-            | Status::Sent
-            | Status::Failed
-            | Status::Unconfirmed
-            | Status::Received) => other,
-        };
+    fn of(answered: Answered) -> Self {
+        let (error_code, failure_reason) =
+            answered.failure.map(|failure| (failure.code.to_string(), failure.reason)).unzip();
         Self {
-            id: message.id.to_string(),
-            status,
-            channel: message.channel,
-            from_number: message.from,
-            to_number: message.to,
-            media_urls: message.media_urls,
-            reply_to_message_id: message.reply_to.map(|id| id.to_string()),
-            reply_parent_unresolved: message.reply_unresolved,
-            conversation_id: message.conversation_id.to_string(),
-            error_code: message.error_code.map(|code| code.to_string()),
-            failure_reason: message.failure_reason,
+            id: answered.id.to_string(),
+            status: answered.status,
+            channel: answered.channel,
+            from_number: answered.from,
+            to_number: answered.to,
+            media_urls: answered.media_urls,
+            reply_to_message_id: answered.reply_to.map(|id| id.to_string()),
+            reply_parent_unresolved: answered.reply_unresolved,
+            conversation_id: answered.conversation_id.to_string(),
+            error_code,
+            failure_reason,
         }
     }
 }
@@ -107,8 +99,8 @@ pub async fn send(
     let key = idempotency::key(&headers, &caller, "POST /v1/messages", &body)?;
     idempotency::once(app.clone(), key, again, move |key| async move {
         let draft = draft(&app, &caller, snake(body)?)?;
-        let message = sending::send_and_wait(&app, draft, key).await?;
-        Ok(Json(Sent::of(message)))
+        let answered = sending::send_and_wait(&app, draft, key).await?;
+        Ok(Json(Sent::of(answered)))
     })
     .await
 }
@@ -119,7 +111,7 @@ fn again(app: App, id: String) -> BoxFuture<'static, Result<Response>> {
         let id = MessageId::from_text(id);
         let message = app.db.read(move |tx| messages::find(tx, &id)).await?;
         let message = message.ok_or_else(|| Error::refused(Code::NotFound, "The message was deleted"))?;
-        Ok(Json(Sent::of(message)).into_response())
+        Ok(Json(Sent::of(message.into())).into_response())
     })
 }
 

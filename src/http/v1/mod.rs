@@ -1,6 +1,6 @@
 //! The /v1 door, as the `agentphone` clients speak it. One file per noun.
 
-use axum::routing::any;
+use axum::routing::{any, delete, get, post};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -9,18 +9,31 @@ use crate::app::App;
 mod agents;
 mod contacts;
 mod conversations;
+mod events;
 mod messages;
 mod numbers;
 mod views;
 mod webhook_tests;
 mod webhooks;
 
+/// What comes with later stages and would else be taken for an id, or for a method that can never be.
+fn later_stages() -> OpenApiRouter<App> {
+    use super::later;
+    OpenApiRouter::new()
+        .route("/v1/agents/voices", any(later))
+        .route("/v1/numbers/available", any(later))
+        .route("/v1/numbers/lookup", any(later))
+        .route("/v1/messages", get(later))
+        .route("/v1/messages/{id}", delete(later))
+        .route("/v1/messages/{id}/reactions", post(later).delete(later))
+        .route("/v1/conversations/{id}", delete(later))
+        .route("/v1/conversations/{id}/typing", post(later))
+        .route("/v1/conversations/{id}/background", post(later).delete(later))
+}
+
 pub fn router() -> OpenApiRouter<App> {
-    // What comes with later stages must not be taken for an id.
-    let later = ["/v1/agents/voices", "/v1/numbers/available", "/v1/numbers/lookup"];
-    let router =
-        later.iter().fold(OpenApiRouter::new(), |router, path| router.route(path, any(super::unknown)));
-    router
+    OpenApiRouter::new()
+        .merge(later_stages())
         .merge(agents::router())
         .merge(numbers::router())
         .merge(webhooks::router())
@@ -32,4 +45,5 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(conversations::of_agent))
         .routes(routes!(conversations::of_number))
         .routes(routes!(contacts::capabilities))
+        .routes(routes!(events::stream))
 }

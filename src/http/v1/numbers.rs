@@ -1,7 +1,10 @@
 //! `/v1/numbers`: buying, naming and giving back the lines that agents text from.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,7 +16,8 @@ use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Error, Problem, Result};
 use crate::http::answer::{ErrorBody, Errors};
-use crate::http::extract::{Caller, Camel, Query, Raw, camel};
+use crate::http::extract::{Caller, Camel, Path, Query, Raw, camel};
+use crate::http::idempotency;
 use crate::http::page::{List, Page};
 use crate::id::{AgentId, NumberId};
 use crate::patch::present;
@@ -198,13 +202,32 @@ async fn list_numbers(
 
 /// Buy a number
 #[utoipa::path(post, path = "/v1/numbers", tag = "numbers", request_body = NewNumber,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated request answer the same")),
     responses((status = 200, description = "The number", body = NumberObject), Errors,
         (status = 502, description = "The carrier failed; nothing was bought", body = ErrorBody)))]
-async fn buy_number(State(app): State<App>, caller: Caller, Raw(body): Raw) -> Result<Json<NumberObject>> {
-    // An Idempotency-Key is looked at here: `body` is its fingerprint, `stock::buy` what it guards.
-    let wish = camel::<NewNumber>(body)?.wish(&app)?;
-    let number = stock::buy(&app, &caller.account, &wish).await?;
-    Ok(Json(number.into()))
+async fn buy_number(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Raw(body): Raw,
+) -> Result<Response> {
+    let key = idempotency::key(&headers, &caller, "POST /v1/numbers", &body)?;
+    idempotency::once(app.clone(), key, again, move |key| async move {
+        let wish = camel::<NewNumber>(body)?.wish(&app)?;
+        let number = stock::buy(&app, &caller.account, &wish, key).await?;
+        Ok(Json(NumberObject::from(number)))
+    })
+    .await
+}
+
+/// What answers a repeated purchase whose first answer was lost.
+fn again(app: App, id: String) -> BoxFuture<'static, Result<Response>> {
+    Box::pin(async move {
+        let id = NumberId::from_text(id);
+        let number = app.db.read(move |tx| numbers::find(tx, &id)).await?;
+        let number = number.ok_or_else(|| anyhow::anyhow!("a bought number is gone"))?;
+        Ok(Json(NumberObject::from(number)).into_response())
+    })
 }
 
 /// Show a number, also after its release

@@ -141,6 +141,7 @@ pub struct ConversationView {
     #[schema(value_type = String, format = DateTime)]
     created_at: Time,
     #[serde(flatten)]
+    #[schema(value_type = GroupKeys)]
     group: Option<GroupView>,
 }
 
@@ -161,15 +162,28 @@ pub struct ConversationCapabilities {
 }
 
 /// What only group conversations have.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GroupView {
     is_group: bool,
     group_id: String,
-    #[schema(required)]
     group_name: Option<String>,
-    #[schema(required)]
     group_icon_url: Option<String>,
+    participants: Vec<Member>,
+}
+
+/// On group conversations all of these are there, on others none.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes `GroupView` in the OpenAPI document")]
+struct GroupKeys {
+    #[schema(required = false)]
+    is_group: bool,
+    #[schema(required = false)]
+    group_id: String,
+    group_name: Option<String>,
+    group_icon_url: Option<String>,
+    #[schema(required = false)]
     participants: Vec<Member>,
 }
 

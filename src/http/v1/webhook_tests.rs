@@ -1,7 +1,7 @@
 //! Trying an endpoint out, and sending one delivery again.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -12,7 +12,7 @@ use crate::db::Tx;
 use crate::error::{Code, Error, Result};
 use crate::http::answer::Errors;
 use crate::http::delivery::DeliveryObject;
-use crate::http::extract::{Caller, Camel, Query};
+use crate::http::extract::{Caller, Camel, Path, Query};
 use crate::id::{AccountId, AgentId, DeliveryId};
 use crate::jobs::test_webhook::{self, Sample, Tested};
 use crate::phone::webhooks::{self, Owner, Webhook};
@@ -50,7 +50,7 @@ struct TestMessage {
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", default)]
 struct OfAgent {
-    /// Tests this agent's webhook instead of the account's.
+    /// Tests the webhook that this agent's texts go to: its own, or else the account's.
     agent_id: Option<String>,
 }
 
@@ -105,7 +105,7 @@ async fn test_webhook(
     limit("to", &message.to, 100)?;
     limit("message", &message.message, 10_000)?;
     let agent = of.agent_id.map(AgentId::from_text);
-    test(&app, caller.account, agent, message).await.map(Json)
+    test(&app, caller.account, agent, true, message).await.map(Json)
 }
 
 /// Test an agent's webhook
@@ -116,16 +116,17 @@ async fn test_agent_webhook(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<TestResult>> {
-    test(&app, caller.account, Some(AgentId::from_text(id)), TestMessage::default()).await.map(Json)
+    test(&app, caller.account, Some(AgentId::from_text(id)), false, TestMessage::default()).await.map(Json)
 }
 
 async fn test(
     app: &App,
     account: AccountId,
     agent: Option<AgentId>,
+    or_account: bool,
     message: TestMessage,
 ) -> Result<TestResult> {
-    let unit = move |tx: &mut Tx<'_>| find(tx, &account, agent.as_ref());
+    let unit = move |tx: &mut Tx<'_>| find(tx, &account, agent.as_ref(), or_account);
     let (webhook, mut sample) = app.db.read(unit).await?;
     sample.from = message.from.unwrap_or(sample.from);
     sample.to = message.to.unwrap_or(sample.to);
@@ -134,17 +135,24 @@ async fn test(
     test_webhook::run(app, webhook, &sample).await.map(TestResult::from)
 }
 
-/// The webhook to test, and a sample that looks like what it would get.
-fn find(tx: &mut Tx<'_>, account: &AccountId, agent: Option<&AgentId>) -> Result<(Webhook, Sample)> {
-    let owner = match agent {
-        Some(agent) => {
-            agents::check(tx, account, agent)?;
-            Owner::Agent(agent.clone())
-        }
-        None => Owner::Account,
-    };
+/// The webhook to test, and a sample that looks like what it would get. `or_account`: an agent without one of its own
+/// counts as the account's does.
+fn find(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    agent: Option<&AgentId>,
+    or_account: bool,
+) -> Result<(Webhook, Sample)> {
+    let mut webhook = None;
+    if let Some(agent) = agent {
+        agents::check(tx, account, agent)?;
+        webhook = webhooks::find(tx, account, &Owner::Agent(agent.clone()))?;
+    }
+    if webhook.is_none() && or_account {
+        webhook = webhooks::find(tx, account, &Owner::Account)?;
+    }
     let missing = || Error::refused(Code::NotFound, "There is no webhook to test; set one first");
-    let webhook = webhooks::find(tx, account, &owner)?.ok_or_else(missing)?;
+    let webhook = webhook.ok_or_else(missing)?;
     let number = match agent {
         Some(agent) => numbers::first_of_agent(tx, account, agent)?,
         None => numbers::list(tx, account, 1, 0)?.0.into_iter().next(),
@@ -152,7 +160,6 @@ fn find(tx: &mut Tx<'_>, account: &AccountId, agent: Option<&AgentId>) -> Result
     let mut sample = Sample { agent_id: agent.map(ToString::to_string), ..Sample::default() };
     if let Some(number) = number {
         sample.to = number.e164.to_string();
-        sample.agent_id = sample.agent_id.or(number.agent_id.map(|agent| agent.to_string()));
         sample.number_id = Some(number.id.to_string());
     }
     Ok((webhook, sample))

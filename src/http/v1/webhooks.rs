@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -15,7 +15,7 @@ use crate::db::Tx;
 use crate::error::{Error, Problem, Result};
 use crate::http::answer::Errors;
 use crate::http::delivery::{DeliveryObject, Filter, Window, shown};
-use crate::http::extract::{Caller, Camel, Query};
+use crate::http::extract::{Caller, Camel, Path, Query};
 use crate::http::page::{Range, Success};
 use crate::id::{AccountId, AgentId, WebhookId};
 use crate::net::Guard;

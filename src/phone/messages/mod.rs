@@ -15,6 +15,7 @@ pub mod list;
 pub mod receive;
 pub mod send;
 pub mod settle;
+mod together;
 
 words! {
     /// The life cycle (contract 4.6). A status never moves backwards.

@@ -82,6 +82,14 @@ pub fn receive(
     Ok(first)
 }
 
+/// The text as it is stored: not longer than allowed, and without U+0000, which no `PostgreSQL` text can hold.
+fn kept(body: &str) -> String {
+    body.chars()
+        .take(CHARACTERS)
+        .map(|character| if character == '\0' { '\u{fffd}' } else { character })
+        .collect()
+}
+
 fn line(tx: &mut Tx<'_>, e164: &str) -> Result<Option<Line>> {
     tx.optional(
         "SELECT id, account_id, agent_id, echo FROM numbers WHERE e164 = ?1 AND status <> 'released'",
@@ -152,8 +160,7 @@ fn store(
     picture: Option<&String>,
 ) -> Result<MessageId> {
     let id = MessageId::new(ids);
-    let body: String =
-        if position == 0 { arrived.body.chars().take(CHARACTERS).collect() } else { String::new() };
+    let body: String = if position == 0 { kept(&arrived.body) } else { String::new() };
     let channel = match arrived.channel {
         Channel::Sms | Channel::Mms => Channel::cellular(picture.is_some()),
         Channel::Imessage => Channel::Imessage,

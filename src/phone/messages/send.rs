@@ -156,8 +156,8 @@ pub fn accept(
             new_group: members.as_deref(),
         },
     )?;
-    let order = Order { key: format!("send/{}", touched.id), seq: touched.seq };
-    let is_moving = able.is_some_and(|able| able.is_up()) && !queue::is_waiting(tx, &order.key)?;
+    let order = Order { key: conversations::order_key(&touched.id), seq: touched.seq };
+    let is_moving = able.is_some_and(super::super::lines::Ability::is_up) && !touched.is_waiting;
     let direct = match me {
         Some(me) if is_moving && queue::store::holds_lane(tx, line.id.as_str(), me, draft.now)? => Some(me),
         Some(_) | None => None,
@@ -174,16 +174,13 @@ pub fn accept(
         run_at: draft.now,
         origin: me.cloned(),
     };
-    let direct = match direct {
-        Some(me) => {
-            let job = queue::enqueue_claimed(tx, ids, draft.now, &job, me)?;
-            let target = target_of(draft, &participant, &touched);
-            Some((job, handover(tx, draft, &line, channel, target, &reply_to)?))
-        }
-        None => {
-            queue::enqueue(tx, ids, draft.now, &job)?;
-            None
-        }
+    let direct = if let Some(me) = direct {
+        let job = queue::enqueue_claimed(tx, ids, draft.now, &job, me)?;
+        let target = target_of(draft, &participant, &touched);
+        Some((job, handover(tx, draft, &line, channel, target, &reply_to)?))
+    } else {
+        queue::enqueue(tx, ids, draft.now, &job)?;
+        None
     };
     Ok(Accepted {
         id: draft.id.clone(),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Direction, Status};
+use super::{Direction, Status, together};
 use crate::channel::{Channel, Failure, FailureCode};
 use crate::clock::Time;
 use crate::db::{Row, Tx};
@@ -38,7 +38,7 @@ pub enum Settlement {
 }
 
 /// A person not found on iMessage is asked for again after so long.
-const NOT_ON_IMESSAGE: Duration = Duration::from_secs(24 * 3600);
+const NOT_ON_IMESSAGE: Duration = Duration::from_hours(24);
 
 /// What a changed row tells the meter and the events.
 struct Changed {
@@ -61,6 +61,48 @@ fn read(row: Row<'_>) -> Result<Changed> {
     })
 }
 
+/// A hand-over that ended.
+pub type Ended = (Job, MessageId, Settlement);
+
+/// Records how hand-overs ended, with the end of their jobs.
+pub fn settle_all(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    ended: &[Ended],
+) -> Result<()> {
+    let mut plain = Vec::with_capacity(ended.len());
+    for (job, id, settlement) in ended {
+        if matches!(settlement, Settlement::Sent { provider_id: None, group_provider_id: None }) {
+            plain.push((job, id));
+        } else {
+            settle(tx, ids, emitter, now, job, id, settlement)?;
+        }
+    }
+    together::sent(tx, ids, emitter, now, &plain)?;
+    plain.iter().try_for_each(|(job, id)| settled(tx, job, id))
+}
+
+/// Records receipts; those for messages we do not know are ignored.
+pub fn report_all(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    receipts: &[Receipt],
+) -> Result<()> {
+    let mut plain = Vec::with_capacity(receipts.len());
+    for receipt in receipts {
+        if let (Some(id), Report::Delivered) = (&receipt.message_id, &receipt.report) { plain.push((id, receipt.at)) } else {
+            // One after the other where they may concern the same message.
+            together::delivered(tx, ids, emitter, now, &std::mem::take(&mut plain))?;
+            report(tx, ids, emitter, now, receipt)?;
+        }
+    }
+    together::delivered(tx, ids, emitter, now, &plain)
+}
+
 /// Records how the hand-over of `job` ended, and the job's own end.
 pub fn settle(
     tx: &mut Tx<'_>,
@@ -75,10 +117,16 @@ pub fn settle(
         Settlement::Sent { provider_id, group_provider_id } => {
             sent(tx, ids, emitter, now, id, provider_id.as_deref(), group_provider_id.as_deref())?;
         }
-        Settlement::Refused(failure) => failed(tx, ids, emitter, now, id, failure)?,
+        Settlement::Refused(failure) => {
+            if failure.code.another_channel_may_take() && fall_back(tx, id)?.is_some() {
+                return queue::retry(tx, job, now, &failure.reason, false);
+            }
+            failed(tx, ids, emitter, now, id, failure)?;
+        }
         Settlement::Unconfirmed { reason } => unconfirmed(tx, ids, emitter, now, id, reason)?,
         Settlement::NotOnImessage { reason } => {
-            if fall_back(tx, now, id)? {
+            if let Some(conversation) = fall_back(tx, id)? {
+                conversations::not_on_imessage(tx, &conversation, now + NOT_ON_IMESSAGE)?;
                 return queue::retry(tx, job, now, reason, false);
             }
             let failure = Failure { code: FailureCode::Unreachable, reason: reason.clone() };
@@ -174,15 +222,15 @@ fn unconfirmed(
     changed.map_or(Ok(()), |changed| emit(tx, ids, emitter, now, id, &changed, Kind::MessageUnconfirmed))
 }
 
-/// Puts the message back as SMS or MMS; `false` where it cannot go that way.
-fn fall_back(tx: &mut Tx<'_>, now: Time, id: &MessageId) -> Result<bool> {
-    let Some(message) = super::find(tx, id)? else { return Ok(false) };
+/// Puts an iMessage back as SMS or MMS and answers its conversation; `None` where it cannot go that way.
+fn fall_back(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<ConversationId>> {
+    let Some(message) = super::find(tx, id)? else { return Ok(None) };
     let is_person = crate::address::E164::parse(&message.to, crate::address::Region::US).is_ok();
     if message.channel != Channel::Imessage
         || !is_person
         || message.body.chars().count() > CELLULAR_CHARACTERS
     {
-        return Ok(false);
+        return Ok(None);
     }
     let channel = Channel::cellular(!message.media_urls.is_empty());
     let segments = if channel == Channel::Sms { crate::text::segments(&message.body).count } else { 0 };
@@ -192,9 +240,8 @@ fn fall_back(tx: &mut Tx<'_>, now: Time, id: &MessageId) -> Result<bool> {
          WHERE id = ?1 AND status = 'sending'",
         &[id, &channel, &segments, &unresolved],
     )?;
-    conversations::not_on_imessage(tx, &message.conversation_id, now + NOT_ON_IMESSAGE)?;
     conversations::channel_changed(tx, &message.conversation_id, channel)?;
-    Ok(true)
+    Ok(Some(message.conversation_id))
 }
 
 /// A message that waited for too long fails; its job is for the caller to finish.
@@ -221,8 +268,7 @@ pub struct Receipt {
     pub at: Time,
 }
 
-/// Records a receipt; one for a message we do not know is ignored.
-pub fn report(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, receipt: &Receipt) -> Result<()> {
+fn report(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, receipt: &Receipt) -> Result<()> {
     let id = match (&receipt.message_id, &receipt.provider_id) {
         (Some(id), _) => Some(id.clone()),
         (None, Some(provider)) => tx.optional(

@@ -31,6 +31,7 @@ def eventually(look: Callable[[], T], seconds: float = 10.0, what: str = "") -> 
 
 class Network:
     def __init__(self, origin: str, key: str) -> None:
+        self.origin = origin
         self.http = httpx.Client(
             base_url=f"{origin}/sim", headers={"Authorization": f"Bearer {key}"}, timeout=30, trust_env=False
         )
@@ -48,7 +49,9 @@ class Network:
         self._ok(self.http.put("/faults", json=faults))
 
     def heal(self) -> None:
+        """Back to normal, and the server knows it."""
         self.faults(accept_delay_ms=0, refuse_next=0, withhold_next=0, release=True, receipt_delay_ms=0, link_down=False)
+        eventually(lambda: self.http.get(f"{self.origin}/readyz").status_code == 200, what="the line is up again")
 
     def ledger(self, message_id: str) -> list[dict]:
         """Every submit of one message, in order."""

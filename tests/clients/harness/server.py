@@ -68,11 +68,15 @@ class Server:
         elif os.environ.get("TEST_DATABASE_URL") and not own_database:
             self.environment["AGENTPHONE_DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
         self.environment |= settings or {}
+        self.start()
+
+    def start(self) -> None:
+        """Starts the program; once more on the same data, if it has ended."""
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             [binary(), "dev"],
             env=self.environment,
-            cwd=folder,
+            cwd=self.log.parent,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

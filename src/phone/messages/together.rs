@@ -1,0 +1,151 @@
+//! The two steps that nearly every message takes, accepted by its carrier and delivered, recorded for many
+//! messages with a handful of statements. Whatever is not that plain goes one by one, in [`super::settle`].
+
+use std::collections::HashMap;
+
+use super::Status;
+use crate::channel::Channel;
+use crate::clock::Time;
+use crate::db::{ToValue, Tx, listed, padded};
+use crate::error::Result;
+use crate::id::{AccountId, ConversationId, Ids, MessageId, NumberId};
+use crate::phone::events::{Emitter, Kind, Subject};
+use crate::queue::{self, Job};
+
+/// What events need to know of a message that took a step.
+struct Row {
+    id: MessageId,
+    account: AccountId,
+    conversation: ConversationId,
+    number: NumberId,
+    channel: Channel,
+    status: Status,
+}
+
+/// The carrier accepted all of these, and said nothing else of them. Ends their jobs.
+pub fn sent(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    ended: &[(&Job, &MessageId)],
+) -> Result<()> {
+    let messages: Vec<&MessageId> = ended.iter().map(|(_, id)| *id).collect();
+    let rows = rows(tx, &messages)?;
+    let steps = |row: &&Row| matches!(row.status, Status::Sending | Status::Unconfirmed);
+    let stepped: Vec<&Row> = rows.iter().filter(steps).collect();
+    let stepped_ids: Vec<&MessageId> = stepped.iter().map(|row| &row.id).collect();
+    with_ids(&stepped_ids, |list, parameters| {
+        let sql = format!(
+            "UPDATE messages SET status = 'sent', error_code = NULL, failure_reason = NULL WHERE id IN ({list})"
+        );
+        tx.execute(&sql, parameters).map(drop)
+    })?;
+    count(tx, now, &stepped_ids)?;
+    for row in stepped {
+        emit(tx, ids, emitter, now, row, Kind::MessageSent)?;
+    }
+    let jobs: Vec<&Job> = ended.iter().map(|(job, _)| *job).collect();
+    queue::finish_all(tx, &jobs)
+}
+
+/// Delivered at these times; a message named twice counts once.
+pub fn delivered(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    receipts: &[(&MessageId, Time)],
+) -> Result<()> {
+    let at: HashMap<&MessageId, Time> = receipts.iter().copied().collect();
+    let named: Vec<&MessageId> = at.keys().copied().collect();
+    let rows = rows(tx, &named)?;
+    let early = |row: &&Row| matches!(row.status, Status::Queued | Status::Sending | Status::Unconfirmed);
+    let counted: Vec<&MessageId> = rows.iter().filter(early).map(|row| &row.id).collect();
+    let stepped: Vec<&Row> = rows.iter().filter(|row| row.status == Status::Sent || early(row)).collect();
+    for some in stepped.chunks(64) {
+        let size = some.len().next_power_of_two();
+        let list: Vec<String> = (0..size)
+            .map(|pair| format!("(CAST(?{} AS TEXT), CAST(?{} AS BIGINT))", pair * 2 + 1, pair * 2 + 2))
+            .collect();
+        let times: Vec<Time> = some.iter().map(|row| at[&row.id]).collect();
+        let newest = some.len() - 1;
+        let parameters: Vec<&dyn ToValue> = (0..size)
+            .flat_map(|pair| {
+                [&some[pair.min(newest)].id as &dyn ToValue, &times[pair.min(newest)] as &dyn ToValue]
+            })
+            .collect();
+        let sql = format!(
+            "UPDATE messages SET status = 'delivered', delivered_at = receipts.column2, delivered_channel = channel,
+                 error_code = NULL, failure_reason = NULL
+             FROM (VALUES {}) AS receipts WHERE messages.id = receipts.column1",
+            list.join(", ")
+        );
+        tx.execute(&sql, &parameters)?;
+    }
+    count(tx, now, &counted)?;
+    for row in stepped {
+        emit(tx, ids, emitter, now, row, Kind::MessageDelivered)?;
+    }
+    Ok(())
+}
+
+fn rows(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Row>> {
+    let mut rows = Vec::with_capacity(ids.len());
+    with_ids(ids, |list, parameters| {
+        let sql = format!(
+            "SELECT id, account_id, conversation_id, number_id, channel, status FROM messages WHERE id IN ({list})"
+        );
+        rows.extend(tx.query(&sql, parameters, |row| {
+            Ok(Row {
+                id: row.get(0)?,
+                account: row.get(1)?,
+                conversation: row.get(2)?,
+                number: row.get(3)?,
+                channel: row.get(4)?,
+                status: row.get(5)?,
+            })
+        })?);
+        Ok(())
+    })?;
+    // Events are emitted in this order: messages of one conversation as they were accepted.
+    rows.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    Ok(rows)
+}
+
+/// The meter's rows of messages that a carrier has just been seen to have.
+fn count(tx: &mut Tx<'_>, now: Time, ids: &[&MessageId]) -> Result<()> {
+    let at = now.millis();
+    with_ids(ids, |list, parameters| {
+        let sql = format!(
+            "INSERT INTO usage (account_id, number_id, message_id, kind, direction, quantity, at)
+             SELECT account_id, number_id, id, CASE channel WHEN 'sms' THEN 'sms_segment' ELSE channel END, direction,
+                    CASE channel WHEN 'sms' THEN segments ELSE 1 END, CAST(?{} AS BIGINT)
+             FROM messages WHERE id IN ({list})",
+            parameters.len() + 1
+        );
+        let mut parameters = parameters.to_vec();
+        parameters.push(&at);
+        tx.execute(&sql, &parameters).map(drop)
+    })
+}
+
+/// Runs `act` for `ids`, some at a time, with a list of placeholders that comes in few lengths.
+fn with_ids(ids: &[&MessageId], mut act: impl FnMut(&str, &[&dyn ToValue]) -> Result<()>) -> Result<()> {
+    for some in ids.chunks(128) {
+        let parameters = padded(some);
+        act(&listed(parameters.len()), &parameters)?;
+    }
+    Ok(())
+}
+
+fn emit(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, row: &Row, kind: Kind) -> Result<()> {
+    let subject = Subject {
+        account: &row.account,
+        number: &row.number,
+        conversation: &row.conversation,
+        message: Some(&row.id),
+        channel: row.channel,
+    };
+    emitter.emit(tx, ids, now, kind, &subject, None)
+}
