@@ -246,7 +246,6 @@ async fn nothing_is_answered_said_or_seen_before_the_commit() {
         // In one batch: the first is done but not committed while the second stays inside.
         let first = db.clone();
         tasks.spawn(async move { first.write(speak).await });
-        tokio::task::yield_now().await;
     }
     let second = db.clone();
     let unit = move |tx: &mut Tx<'_>| {
@@ -257,6 +256,10 @@ async fn nothing_is_answered_said_or_seen_before_the_commit() {
         Ok(())
     };
     tasks.spawn(async move { second.write(unit).await });
+    // Both wait in the intake once they have been polled.
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
+    }
     let held = held.open();
     is_inside.recv().await.unwrap();
     assert_eq!(stored(&db).await, [""; 0], "not seen");

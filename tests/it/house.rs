@@ -39,10 +39,8 @@ pub fn program(text: &str) -> &str {
 #[test]
 fn no_file_is_too_long() {
     let files = sources("src").into_iter().chain(sources("tests"));
-    let long: Vec<_> = files
-        .map(|(path, text)| (path, text.lines().count()))
-        .filter(|(_, lines)| *lines > LINES)
-        .collect();
+    let long: Vec<_> =
+        files.map(|(path, text)| (path, text.lines().count())).filter(|(_, lines)| *lines > LINES).collect();
     assert!(long.is_empty(), "longer than {LINES} lines: {long:?}");
 }
 
@@ -55,7 +53,10 @@ fn the_program_neither_unwraps_nor_allows() {
         }
         for (number, line) in program(&text).lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            if [".unwrap()", "#[allow(", "#![allow(", "todo!(", "unimplemented!("].iter().any(|it| code.contains(it)) {
+            if [".unwrap()", "#[allow(", "#![allow(", "todo!(", "unimplemented!("]
+                .iter()
+                .any(|it| code.contains(it))
+            {
                 found.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
             }
         }

@@ -64,8 +64,10 @@ async fn the_lane_of_a_dead_process_is_free() {
     let holder = second.column("SELECT holder FROM lanes").await;
     assert_eq!(holder, [first.app.db.presence().incarnation().unwrap().to_string()]);
     drop(first.crash().await);
-    until("the lane to be free", async || second.column("SELECT holder FROM lanes").await.is_empty().then_some(()))
-        .await;
+    until("the lane to be free", async || {
+        second.column("SELECT holder FROM lanes").await.is_empty().then_some(())
+    })
+    .await;
     assert_eq!(second.send(&line, ADA, "two").await["status"], "sent");
     assert_eq!(second.handed_over(2).await, ["one", "two"]);
 }

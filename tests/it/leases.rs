@@ -63,13 +63,19 @@ async fn jobs_of_a_live_process_are_not_touched_until_it_is_gone() {
     let id = first.send(&line, ADA, "one").await["id"].as_str().unwrap().to_owned();
     first.handed_over(2).await;
     let holder = first.column("SELECT lease FROM jobs WHERE class = 'send' AND lease IS NOT NULL").await;
-    let (holding, other) =
-        if holder == [first.app.db.presence().incarnation().unwrap().to_string()] { (first, second) } else { (second, first) };
+    let (holding, other) = if holder == [first.app.db.presence().incarnation().unwrap().to_string()] {
+        (first, second)
+    } else {
+        (second, first)
+    };
     assert_eq!(presence::bury_the_dead(&other.app).await.unwrap(), 0, "nobody is dead");
     other.advance(Duration::from_secs(60));
     assert_eq!(other.send(&line, ADA, "two").await["status"], "queued");
     assert_eq!(other.message(&id).await.status, Status::Sending);
-    assert_eq!(other.column("SELECT lease FROM jobs WHERE class = 'send' AND lease IS NOT NULL").await, holder);
+    assert_eq!(
+        other.column("SELECT lease FROM jobs WHERE class = 'send' AND lease IS NOT NULL").await,
+        holder
+    );
     drop(holding.crash().await);
     until("the jobs of the dead to be done by the other", async || {
         other.advance(Duration::from_millis(100));

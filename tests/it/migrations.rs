@@ -4,9 +4,36 @@ use std::path::Path;
 
 /// Words that one of the two databases does not know, or knows differently.
 const FORBIDDEN: &[&str] = &[
-    "BOOLEAN", "BOOL", "INTEGER", "INT", "SERIAL", "BIGSERIAL", "REAL", "DOUBLE", "NUMERIC", "BLOB", "BYTEA", "TIMESTAMP",
-    "TIMESTAMPTZ", "DATE", "NOW", "CURRENT_TIMESTAMP", "AUTOINCREMENT", "ILIKE", "JSON", "JSONB", "ARRAY", "ANY", "UUID",
-    "VARCHAR", "TRUE", "FALSE", "WITHOUT", "STRICT", "PRAGMA", "USING",
+    "BOOLEAN",
+    "BOOL",
+    "INTEGER",
+    "INT",
+    "SERIAL",
+    "BIGSERIAL",
+    "REAL",
+    "DOUBLE",
+    "NUMERIC",
+    "BLOB",
+    "BYTEA",
+    "TIMESTAMP",
+    "TIMESTAMPTZ",
+    "DATE",
+    "NOW",
+    "CURRENT_TIMESTAMP",
+    "AUTOINCREMENT",
+    "ILIKE",
+    "JSON",
+    "JSONB",
+    "ARRAY",
+    "ANY",
+    "UUID",
+    "VARCHAR",
+    "TRUE",
+    "FALSE",
+    "WITHOUT",
+    "STRICT",
+    "PRAGMA",
+    "USING",
 ];
 
 fn migrations() -> Vec<(String, String)> {
@@ -15,7 +42,9 @@ fn migrations() -> Vec<(String, String)> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap()))
+        .map(|path| {
+            (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())
+        })
         .collect();
     files.sort();
     assert!(!files.is_empty());

@@ -40,7 +40,10 @@ fn walk(tx: &mut Tx<'_>, of: &Of, limit: i64, forwards: bool) -> Result<Vec<Stri
             (bound, false) => (bound, None),
         };
         let (messages, more) = page(tx, of, limit, before, after)?;
-        assert!(messages.is_sorted_by_key(|message| (message.received_at, message.id.clone())), "oldest first");
+        assert!(
+            messages.is_sorted_by_key(|message| (message.received_at, message.id.clone())),
+            "oldest first"
+        );
         let edge = if forwards { messages.last() } else { messages.first() };
         let Some(edge) = edge.map(|message| message.received_at) else {
             assert!(!more, "an empty page is the last");
@@ -51,7 +54,11 @@ fn walk(tx: &mut Tx<'_>, of: &Of, limit: i64, forwards: bool) -> Result<Vec<Stri
         assert!(over < of_edge, "only the rest of the last millisecond goes over the limit");
         assert!(!more || messages.len() >= usize::try_from(limit).unwrap(), "a short page is the last");
         let ids = messages.into_iter().map(|message| message.id.to_string());
-        if forwards { all.extend(ids) } else { drop(all.splice(0..0, ids.collect::<Vec<_>>())) }
+        if forwards {
+            all.extend(ids)
+        } else {
+            drop(all.splice(0..0, ids.collect::<Vec<_>>()))
+        }
         if !more {
             return Ok(all);
         }
@@ -63,7 +70,8 @@ fn pages_are_the_list(unique: bool) {
     let runtime = Runtime::new().unwrap();
     let place = runtime.block_on(Place::new());
     let (db, ..) = runtime.block_on(place.open(2));
-    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() });
+    let mut runner =
+        TestRunner::new(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() });
     let count = std::cell::Cell::new(0);
     let cases = (prop::collection::vec(0_i64..40, 0..60), 1_i64..15);
     let outcome = runner.run(&cases, |(mut moments, limit)| {

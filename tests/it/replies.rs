@@ -27,7 +27,8 @@ async fn over_both_kinds_of_endpoint_one_reply_is_sent() {
     assert_eq!(ledger.len(), 1, "{ledger:?}");
     assert_eq!((&ledger[0]["to"], &ledger[0]["from"]), (&json!(ADA), &json!(line.number)));
     let deliveries = server.deliveries().await;
-    let replied: Vec<_> = deliveries.iter().filter(|delivery| delivery["replyMessageId"].is_string()).collect();
+    let replied: Vec<_> =
+        deliveries.iter().filter(|delivery| delivery["replyMessageId"].is_string()).collect();
     assert_eq!(replied.len(), 1);
     assert_eq!(replied[0]["replyMessageId"], ledger[0]["message_id"]);
     let late = deliveries.iter().find(|delivery| delivery["replyMessageId"].is_null()).unwrap();
@@ -42,7 +43,13 @@ async fn a_replayed_delivery_cannot_reply_twice() {
     server.webhook(&receiver.url, &[]).await;
     server.person_texts(ADA, &line, "hello").await;
     let delivery = server.attempted(1).await;
-    server.post(&format!("/v1/webhooks/deliveries/{}/replay", delivery["id"].as_str().unwrap()), Value::Null, 200).await;
+    server
+        .post(
+            &format!("/v1/webhooks/deliveries/{}/replay", delivery["id"].as_str().unwrap()),
+            Value::Null,
+            200,
+        )
+        .await;
     let again = server.attempted(2).await;
     assert_eq!(again["replyMessageId"], delivery["replyMessageId"]);
     server.no_jobs("SELECT id FROM jobs WHERE class IN ('send', 'hook')").await;

@@ -29,7 +29,9 @@ async fn six_attempts_by_the_schedule_with_the_same_body_then_failed() {
     let receiver = Receiver::new((0..7).map(|_| Say::status(500))).await;
     let server = told(&receiver).await;
     let minutes = 60_000;
-    for (attempt, least) in (1..).zip([5 * minutes, 30 * minutes, 120 * minutes, 360 * minutes, 720 * minutes]) {
+    for (attempt, least) in
+        (1..).zip([5 * minutes, 30 * minutes, 120 * minutes, 360 * minutes, 720 * minutes])
+    {
         let delivery = server.attempted(attempt).await;
         let pause = pause(&server, &delivery);
         assert!((least..=least + least / 10).contains(&pause), "attempt {attempt}: {pause} ms");
@@ -65,7 +67,9 @@ async fn a_retry_that_arrives_ends_the_delivery() {
 
 #[tokio::test]
 async fn retry_after_lengthens_a_pause_and_never_shortens_it() {
-    for (status, seconds, expected) in [(429, "3600", 3_600_000), (503, "3600", 3_600_000), (503, "1", 300_000), (500, "3600", 300_000)] {
+    for (status, seconds, expected) in
+        [(429, "3600", 3_600_000), (503, "3600", 3_600_000), (503, "1", 300_000), (500, "3600", 300_000)]
+    {
         let receiver = Receiver::new([Say::status(status).with_header("retry-after", seconds)]).await;
         let server = told(&receiver).await;
         let delivery = server.attempted(1).await;

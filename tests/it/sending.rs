@@ -110,7 +110,10 @@ async fn one_found_sending_that_the_carrier_withholds_is_unconfirmed_until_a_rec
         Some(server.message(&id).await).filter(|message| message.status != Status::Sending)
     })
     .await;
-    assert_eq!((message.status, message.error_code), (Status::Unconfirmed, Some(FailureCode::DeliveryUnconfirmed)));
+    assert_eq!(
+        (message.status, message.error_code),
+        (Status::Unconfirmed, Some(FailureCode::DeliveryUnconfirmed))
+    );
     let seen = receiver.count(1).await;
     assert_eq!(seen[0].json()["event"], "message.unconfirmed");
     assert_eq!(seen[0].json()["data"]["errorCode"], "DELIVERY_UNCONFIRMED");
@@ -122,8 +125,12 @@ async fn one_found_sending_that_the_carrier_withholds_is_unconfirmed_until_a_rec
     let message = server.becomes(&id, Status::Delivered).await;
     assert_eq!(message.error_code, None);
     let events = until("the delivery to be told", async || {
-        let events: Vec<_> = receiver.seen().iter().filter(|seen| seen.json()["data"]["messageId"] == *id)
-            .map(|seen| seen.json()["event"].clone()).collect();
+        let events: Vec<_> = receiver
+            .seen()
+            .iter()
+            .filter(|seen| seen.json()["data"]["messageId"] == *id)
+            .map(|seen| seen.json()["event"].clone())
+            .collect();
         (events.len() == 2).then_some(events)
     })
     .await;

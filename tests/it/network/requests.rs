@@ -272,7 +272,8 @@ async fn numbers_are_made_and_given_back() {
     assert_eq!(world.ok("POST", &path, &json!({ "to": canadian, "body": "Hello" })).await["channel"], "sms");
     assert_eq!(ask(Question::NumberReleased { number }).await, Answer::Done);
     assert_eq!(world.call("POST", &path, &said.to_string()).await.0, 404);
-    let reach = |address: &str| Question::Reach { from: Some(SMS_LINE.to_owned()), address: address.to_owned() };
+    let reach =
+        |address: &str| Question::Reach { from: Some(SMS_LINE.to_owned()), address: address.to_owned() };
     assert_eq!(ask(reach(ADA)).await, Answer::Reach { imessage: true, sms: true });
     assert_eq!(ask(reach(BOB)).await, Answer::Reach { imessage: false, sms: true });
     world.end().await;
