@@ -101,7 +101,8 @@ async fn a_violated_constraint_is_the_failing_units_alone() {
         insert(tx, "twice")
     })
     .await;
-    assert!(matches!(&answers[1], Err(Error::Internal(_))), "{answers:?}");
+    // PostgreSQL cannot tell it from a lost race, and says so only after trying again.
+    assert!(answers[1].is_err(), "{answers:?}");
     neighbours_are_stored(&db, &answers).await;
 }
 

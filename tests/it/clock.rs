@@ -15,7 +15,7 @@ use crate::receiver::{Receiver, Say};
 use crate::server::{ADA, Line, TestServer};
 use crate::wait::{until, until_true};
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn a_message_that_could_not_be_handed_over_within_its_validity_expires() {

@@ -15,7 +15,7 @@ use crate::wait::until;
 
 #[tokio::test]
 async fn a_dead_process_gives_back_its_jobs() {
-    let server = Setting::new().await.with("SEND_WAIT", 0.05).start().await;
+    let server = Setting::new().await.with("SEND_WAIT", "0.05").start().await;
     let line = server.buy_number("sms").await;
     server.faults(json!({"withhold_next": 1})).await;
     let id = server.send(&line, ADA, "one").await["id"].as_str().unwrap().to_owned();
@@ -31,6 +31,19 @@ async fn a_dead_process_gives_back_its_jobs() {
     .await;
     assert_eq!(server.message(&id).await.status, Status::Unconfirmed);
     assert_eq!(server.handed_over(2).await, ["one", "two"], "in order, and each once");
+}
+
+#[tokio::test]
+async fn what_waits_when_a_server_stops_goes_on_at_the_next_start() {
+    let server = Setting::new().await.start().await;
+    let line = server.buy_number("sms").await;
+    server.line_down(true).await;
+    let id = server.send(&line, ADA, "later").await["id"].as_str().unwrap().to_owned();
+    assert_eq!(server.column("SELECT id FROM jobs WHERE lease IS NOT NULL").await, [""; 0]);
+    server.faults(json!({"link_down": false})).await;
+    let server = server.stop().await.start().await;
+    server.becomes(&id, Status::Delivered).await;
+    assert_eq!(server.handed_over(1).await, ["later"]);
 }
 
 #[tokio::test]
@@ -52,7 +65,7 @@ async fn jobs_of_a_live_process_are_not_touched_until_it_is_gone() {
     if postgres_url().is_none() {
         return; // There is never a second process on SQLite.
     }
-    let setting = Setting::new().await.with("SEND_WAIT", 0.05).with_network_beside().await;
+    let setting = Setting::new().await.with("SEND_WAIT", "0.05").with_network_beside().await;
     let first = setting.start().await;
     let second = first.setting.clone().start().await;
     let line = first.buy_number("sms").await;
@@ -69,7 +82,7 @@ async fn jobs_of_a_live_process_are_not_touched_until_it_is_gone() {
         (second, first)
     };
     assert_eq!(presence::bury_the_dead(&other.app).await.unwrap(), 0, "nobody is dead");
-    other.advance(Duration::from_secs(60));
+    other.advance(Duration::from_mins(1));
     assert_eq!(other.send(&line, ADA, "two").await["status"], "queued");
     assert_eq!(other.message(&id).await.status, Status::Sending);
     assert_eq!(
@@ -93,7 +106,7 @@ async fn a_process_that_lost_its_lock_is_another_incarnation() {
     if postgres_url().is_none() {
         return; // The lock of a data folder cannot be lost.
     }
-    let server = Setting::new().await.with("SEND_WAIT", 0.05).start().await;
+    let server = Setting::new().await.with("SEND_WAIT", "0.05").start().await;
     let line = server.buy_number("sms").await;
     let before = server.app.db.presence().incarnation().unwrap();
     server.faults(json!({"withhold_next": 1})).await;

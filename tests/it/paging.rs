@@ -55,9 +55,9 @@ fn walk(tx: &mut Tx<'_>, of: &Of, limit: i64, forwards: bool) -> Result<Vec<Stri
         assert!(!more || messages.len() >= usize::try_from(limit).unwrap(), "a short page is the last");
         let ids = messages.into_iter().map(|message| message.id.to_string());
         if forwards {
-            all.extend(ids)
+            all.extend(ids);
         } else {
-            drop(all.splice(0..0, ids.collect::<Vec<_>>()))
+            all.splice(0..0, ids.collect::<Vec<_>>());
         }
         if !more {
             return Ok(all);

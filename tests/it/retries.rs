@@ -35,7 +35,7 @@ async fn six_attempts_by_the_schedule_with_the_same_body_then_failed() {
         let delivery = server.attempted(attempt).await;
         let pause = pause(&server, &delivery);
         assert!((least..=least + least / 10).contains(&pause), "attempt {attempt}: {pause} ms");
-        assert_eq!(receiver.seen().len() as i64, attempt);
+        assert_eq!(i64::try_from(receiver.seen().len()).unwrap(), attempt);
         server.advance(Duration::from_millis(pause.unsigned_abs()));
         receiver.count(usize::try_from(attempt).unwrap() + 1).await;
     }

@@ -27,7 +27,7 @@ async fn begin_sending(server: &TestServer, line: &Line, faults: Value) -> Strin
 }
 
 async fn impatient() -> Setting {
-    Setting::new().await.with("SEND_WAIT", 0.05)
+    Setting::new().await.with("SEND_WAIT", "0.05")
 }
 
 #[tokio::test]
@@ -75,15 +75,15 @@ async fn one_found_sending_that_the_carrier_never_saw_is_sent_once() {
     server.line_down(true).await;
     let id = server.send(&line, ADA, "hello").await["id"].as_str().unwrap().to_owned();
     // As a process leaves it that ends between the commit and the hand-over.
-    let (lane, message) = (queue::send_lane(&NumberId::from_text(&line.id)), MessageId::from_text(&id));
+    let (sends, sending) = (queue::send_lane(&NumberId::from_text(&line.id)), MessageId::from_text(&id));
     server
         .write(move |tx| {
             let dead = Incarnation::from_text("inc_dead");
             if tx.is_shared() {
                 tx.execute("INSERT INTO incarnations (id) VALUES (?1)", &[&dead])?;
             }
-            assert_eq!(store::claim(tx, &lane, &dead, START, 10)?.len(), 1);
-            assert!(matches!(send::begin(tx, &message)?, Begun::HandOver(_)));
+            assert_eq!(store::claim(tx, &sends, &dead, START, 10)?.len(), 1);
+            assert!(matches!(send::begin(tx, &sending)?, Begun::HandOver(_)));
             Ok(())
         })
         .await;
@@ -118,7 +118,7 @@ async fn one_found_sending_that_the_carrier_withholds_is_unconfirmed_until_a_rec
     assert_eq!(seen[0].json()["event"], "message.unconfirmed");
     assert_eq!(seen[0].json()["data"]["errorCode"], "DELIVERY_UNCONFIRMED");
     // It is never silently sent again.
-    server.advance(Duration::from_secs(3_600));
+    server.advance(Duration::from_hours(1));
     server.send(&line, ADA, "next").await;
     assert_eq!(server.ledger().await.len(), 2);
     server.faults(json!({"release": true})).await;
