@@ -69,6 +69,7 @@ pub struct Webhooks {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the settings")]
 pub struct Outbound {
     pub allow_http: bool,
     pub allow_private: bool,

@@ -20,6 +20,8 @@ use crate::carriers::{Arrival, Connection, Inbox};
 use crate::clock::Clock;
 use crate::config::{Carrier, CarrierKind, Config};
 use crate::db::{Db, Location};
+use crate::http::idempotency::Live;
+use crate::http::totals::Totals;
 use crate::id::Ids;
 use crate::jobs::settler::Settler;
 use crate::jobs::{self, arrivals, presence, upkeep};
@@ -78,8 +80,8 @@ impl Server {
             carriers,
             network,
             bound: OnceLock::from(address),
-            live: Default::default(),
-            totals: Default::default(),
+            live: Live::default(),
+            totals: Totals::default(),
             config,
             db,
             clock,
@@ -148,7 +150,9 @@ impl House<'_> {
         inner: &mut Option<Network>,
         inbox: mpsc::Sender<Arrival>,
     ) -> anyhow::Result<Connection> {
-        let source = if let Some(url) = &carrier.url { Source::Remote(url.clone()) } else {
+        let source = if let Some(url) = &carrier.url {
+            Source::Remote(url.clone())
+        } else {
             let network = match inner {
                 Some(network) => network.clone(),
                 None => inner.insert(self.network(&self.config.data.join("network"))?).clone(),

@@ -140,10 +140,11 @@ async fn listed(app: &App, carrier: &str, wish: &Wish) -> Result<Option<E164>> {
 }
 
 fn fits(number: &E164, wish: &Wish) -> bool {
-    if let Some(exactly) = &wish.exactly { number == exactly } else {
-        let is_there = number.country().is_some_and(|country| country.as_str() == wish.country.as_str());
-        is_there && wish.area_code.as_deref().is_none_or(|area| number.area_code() == Some(area))
+    if let Some(exactly) = &wish.exactly {
+        return number == exactly;
     }
+    let is_there = number.country().is_some_and(|country| country.as_str() == wish.country.as_str());
+    is_there && wish.area_code.as_deref().is_none_or(|area| number.area_code() == Some(area))
 }
 
 /// A number that the carrier makes for us.

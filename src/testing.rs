@@ -1,4 +1,4 @@
-//! For unit tests of what needs a database: a fresh one on SQLite, with a clock that stands still.
+//! For unit tests of what needs a database: a fresh one in a file, with a clock that stands still.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};

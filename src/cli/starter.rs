@@ -63,6 +63,7 @@ pub async fn prepare(server: &Server) -> anyhow::Result<Starter> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn fault(error: crate::error::Error) -> anyhow::Error {
     anyhow!("{error:?}")
 }

@@ -123,7 +123,7 @@ impl Db {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        let (unit, answer) = Closure::new(Mode::Claim, unit);
+        let (unit, answer) = Closure::boxed(Mode::Claim, unit);
         self.0.writes.push_reserved(unit).map_err(|_| closed())?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
@@ -140,7 +140,7 @@ impl Db {
         let mut stalled = None;
         loop {
             let again = Arc::clone(&unit);
-            let (unit, answer) = Closure::new(Mode::Write, move |tx: &mut Tx<'_>| again(tx));
+            let (unit, answer) = Closure::boxed(Mode::Write, move |tx: &mut Tx<'_>| again(tx));
             self.0.writes.push_reserved(unit).map_err(|_| closed())?;
             match answer.await.unwrap_or_else(|_| Err(closed())) {
                 Err(Error::Storage(_)) if !self.is_closed() => {
@@ -158,7 +158,7 @@ impl Db {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        let (unit, answer) = Closure::new(mode, unit);
+        let (unit, answer) = Closure::boxed(mode, unit);
         intake.push(unit).map_err(|_| Error::Storage(Storage::Overloaded))?;
         answer.await.unwrap_or_else(|_| Err(closed()))
     }

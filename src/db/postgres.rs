@@ -178,7 +178,9 @@ fn failed(error: &postgres::Error, sql: &str) -> Error {
 /// Tells lost races and an absent server, which pass, from a fault of the statement, which does not.
 fn explain(error: &postgres::Error) -> Error {
     let Some(state) = error.code() else {
-        return if error.is_closed() || error.source().is_some_and(<(dyn std::error::Error + 'static)>::is::<std::io::Error>) {
+        return if error.is_closed()
+            || error.source().is_some_and(<dyn StdError + 'static>::is::<std::io::Error>)
+        {
             unavailable(error)
         } else {
             anyhow::anyhow!("{error}").into()

@@ -43,7 +43,7 @@ where
     F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
 {
     /// The unit, and where its answer will come.
-    pub fn new(mode: Mode, act: F) -> (Box<dyn Unit>, oneshot::Receiver<Result<T>>) {
+    pub fn boxed(mode: Mode, act: F) -> (Box<dyn Unit>, oneshot::Receiver<Result<T>>) {
         let (waiter, answer) = oneshot::channel();
         (Box::new(Self { mode, act, kept: None, waiter }), answer)
     }

@@ -75,7 +75,7 @@ pub fn router(app: &App) -> Router {
     let (router, document) = documented().split_for_parts();
     let document = document.to_json().expect("the document is plain data");
     let router = router
-        .route("/openapi.json", axum::routing::get(move || openapi_file(document.clone())))
+        .route("/openapi.json", axum::routing::get(move || async move { ([("content-type", "application/json")], document) }))
         .route("/healthz", axum::routing::get(|| async { Json(json!({"status": "ok"})) }))
         .route("/readyz", axum::routing::get(ready))
         .merge(media::router())
@@ -87,9 +87,6 @@ pub fn router(app: &App) -> Router {
     Router::new().fallback_service(router).layer(middleware::from_fn_with_state(front, front_door))
 }
 
-async fn openapi_file(document: String) -> Response {
-    ([("content-type", "application/json")], document).into_response()
-}
 
 async fn ready(State(app): State<App>) -> Result<Response> {
     app.db.read(|tx| tx.one("SELECT CAST(1 AS BIGINT)", &[], |row| row.get::<i64>(0))).await?;

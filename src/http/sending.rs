@@ -65,13 +65,12 @@ async fn conduct(app: &App, draft: Draft, key: Option<Use>, answer: oneshot::Sen
     tokio::pin!(handing, patience);
     tokio::select! {
         settlement = &mut handing => {
-            let told = match Answered::of(&accepted, &settlement) {
-                Some(told) => Ok(told),
+            let told = if let Some(told) = Answered::of(&accepted, &settlement) {
+                Ok(told)
+            } else {
                 // It goes another way: the next hand-over will tell.
-                None => {
-                    let _ = tokio::time::timeout_at(patience.deadline(), woken).await;
-                    as_it_stands(app, id.clone()).await
-                }
+                let _ = tokio::time::timeout_at(patience.deadline(), woken).await;
+                as_it_stands(app, id.clone()).await
             };
             app.waiting.leave(id.as_str());
             drop(answer.send(told));

@@ -51,10 +51,14 @@ pub fn prepare(tx: &mut Tx<'_>, app: &App, id: &DeliveryId) -> Result<Option<Att
     };
     let payload = match attempts::payload(tx, id)? {
         Some(payload) => payload,
-        None => if let Some(payload) = render(tx, &delivery, &webhook)? { payload } else {
-            attempts::give_up(tx, id, "The message was deleted")?;
-            return Ok(None);
-        },
+        None => {
+            if let Some(payload) = render(tx, &delivery, &webhook)? {
+                payload
+            } else {
+                attempts::give_up(tx, id, "The message was deleted")?;
+                return Ok(None);
+            }
+        }
     };
     let number = attempts::begin(tx, id, &payload, now)?;
     let (kind, message, test) = (delivery.kind, delivery.message_id, delivery.test);

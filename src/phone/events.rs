@@ -103,10 +103,10 @@ impl Emitter {
         Ok(())
     }
 
-    /// Whether anything but a listening program would be told of a text to this number.
+    /// Whether anybody is told of a text to this number.
     pub fn is_covered(&mut self, tx: &mut Tx<'_>, subject: &Subject<'_>, now: Time) -> Result<bool> {
-        let coverage = &self.audience(tx, subject, now)?.coverage;
-        Ok(coverage.v1.is_some() || coverage.number.is_some())
+        let Audience { coverage, is_followed } = self.audience(tx, subject, now)?;
+        Ok(*is_followed || coverage.v1.is_some() || coverage.number.is_some())
     }
 
     fn audience(&mut self, tx: &mut Tx<'_>, subject: &Subject<'_>, now: Time) -> Result<&Audience> {
@@ -214,7 +214,7 @@ pub fn payload(tx: &mut Tx<'_>, kind: Kind, message: &Message, at: Time, history
         })?
         .unwrap_or_default();
     let (data, recent) = if kind == Kind::AgentMessage {
-        let data = inbound(tx, message, conversation.as_ref(), external)?;
+        let data = inbound(tx, message, conversation.as_ref(), external.as_ref())?;
         (data, messages::list::history(tx, message, history)?)
     } else {
         (outbound(message), Vec::new())
@@ -262,7 +262,7 @@ fn inbound(
     tx: &mut Tx<'_>,
     message: &Message,
     conversation: Option<&conversations::Conversation>,
-    external: Option<String>,
+    external: Option<&String>,
 ) -> Result<Value> {
     let mut data = json!({
         "messageId": message.id,

@@ -12,6 +12,7 @@ use crate::phone::numbers::NumberKind;
 
 /// What one carrier can do, and whether it can take messages now.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own that a carrier can do or not")]
 pub struct Ability {
     pub sms: bool,
     pub mms: bool,

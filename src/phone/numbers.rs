@@ -10,6 +10,7 @@ use crate::clock::Time;
 use crate::db::{Row, Tx};
 use crate::error::{Code, Error, Problem, Result};
 use crate::id::{AccountId, AgentId, Ids, NumberId};
+use crate::patch::Change;
 use crate::queue::{self, Task, upkeep_lane};
 use crate::words;
 
@@ -75,9 +76,12 @@ pub struct DailyNewContacts {
 const NEW_CONTACTS_A_DAY: i64 = 50;
 
 impl Number {
-    /// Nothing has to be registered yet, so SMS may always leave.
+    /// Nothing has to be registered yet, so SMS may leave once the number works.
     pub const fn outbound_sms(&self) -> OutboundSms {
-        OutboundSms::Enabled
+        match self.status {
+            NumberStatus::Activating => OutboundSms::Activating,
+            NumberStatus::Active | NumberStatus::Suspended | NumberStatus::Released => OutboundSms::Enabled,
+        }
     }
 
     /// `None` for numbers that have no such limit. First contacts are not counted yet, so none is used up.
@@ -206,11 +210,11 @@ pub fn first_free(tx: &mut Tx<'_>, stock: &[E164]) -> Result<Option<E164>> {
     Ok(None)
 }
 
-/// What may be changed of a number: absent stays, null clears.
+/// What may be changed of a number.
 #[derive(Clone, Default, Debug)]
-pub struct Change {
-    pub external_id: Option<Option<String>>,
-    pub expires_at: Option<Option<Time>>,
+pub struct Changes {
+    pub external_id: Change<String>,
+    pub expires_at: Change<Time>,
 }
 
 /// Changes a number that the account holds; answers it as it is then.
@@ -219,12 +223,13 @@ pub fn update(
     ids: &Ids,
     account: &AccountId,
     id: &NumberId,
-    change: &Change,
+    changes: &Changes,
     now: Time,
 ) -> Result<Number> {
     let mut number = held(tx, account, id)?;
-    number.external_id = change.external_id.clone().unwrap_or(number.external_id);
-    if let Some(expires_at) = change.expires_at {
+    number.external_id = changes.external_id.clone().over(number.external_id);
+    let expires_at = changes.expires_at.clone().over(number.expires_at);
+    if expires_at != number.expires_at {
         number.expires_at = expires_at;
         plan_expiry(tx, ids, &number, now)?;
     }

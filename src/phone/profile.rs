@@ -9,7 +9,7 @@ use super::tools::{self, Tool};
 use crate::address::{E164, Region};
 use crate::error::{Error, Problem, Result};
 use crate::net::Guard;
-use crate::patch::{cleared, present};
+use crate::patch::Change;
 use crate::words;
 
 /// The voice of an agent that chose none.
@@ -42,7 +42,6 @@ words! {
 /// Every field of an agent besides id, name and time; stored as JSON.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schema(default)]
 pub struct Profile {
     #[schema(required)]
     pub description: Option<String>,
@@ -113,63 +112,54 @@ impl Default for Profile {
     }
 }
 
-/// `AgentFields` of an agent as they are sent: what is absent stays as it is. Null or `""` clears a text that may be
+/// The fields of an agent as they are sent: what is absent stays as it is. Null or `""` clears a text that may be
 /// absent; elsewhere null counts as absent.
 #[derive(Clone, Default, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct AgentFields {
     #[schema(value_type = String, required = false, min_length = 1, max_length = 200)]
     pub name: Option<String>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false)]
-    description: Option<Option<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    description: Change<String>,
     /// `hosted` needs a `systemPrompt`.
-    #[schema(required = false)]
     voice_mode: Option<VoiceMode>,
-    #[schema(required = false)]
     enable_messaging: Option<bool>,
-    #[schema(required = false)]
     model_tier: Option<ModelTier>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false)]
-    system_prompt: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false)]
-    begin_message: Option<Option<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    system_prompt: Change<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    begin_message: Change<String>,
     /// A voice id; `""` is the server's first voice.
-    #[schema(required = false)]
     voice: Option<String>,
     /// A phone number or SIP URI.
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false, pattern = r"^(\+1[2-9][0-9]{9}|\+[2-9][0-9]{7,14}|sips?:[^@ ]+@[^@ ]+)?$")]
-    transfer_number: Option<Option<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = r"^(\+1[2-9][0-9]{9}|\+[2-9][0-9]{7,14}|sips?:[^@ ]+@[^@ ]+)?$")]
+    transfer_number: Change<String>,
     /// Replaces the whole set; `[]` clears it.
-    #[schema(required = false, max_items = 20)]
+    #[schema(max_items = 20)]
     custom_tools: Option<Vec<Tool>>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false)]
-    voicemail_message: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false)]
-    call_screening_identity: Option<Option<String>>,
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>, required = false)]
-    call_screening_purpose: Option<Option<String>>,
-    #[schema(required = false)]
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    voicemail_message: Change<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    call_screening_identity: Change<String>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    call_screening_purpose: Change<String>,
     stt_mode: Option<SttMode>,
-    #[schema(required = false)]
     ambient_sound: Option<AmbientSound>,
-    #[schema(required = false)]
     denoising_mode: Option<DenoisingMode>,
-    #[schema(required = false, minimum = 10_000, maximum = 3_600_000)]
+    #[schema(minimum = 10_000, maximum = 3_600_000)]
     max_silence_ms: Option<i64>,
-    #[schema(required = false, minimum = 0.5, maximum = 2.0)]
+    #[schema(minimum = 0.5, maximum = 2.0)]
     voice_speed: Option<f64>,
-    #[schema(required = false, minimum = 0.0, maximum = 1.0)]
+    #[schema(minimum = 0.0, maximum = 1.0)]
     interruption_sensitivity: Option<f64>,
-    #[schema(required = false)]
     enable_backchannel: Option<bool>,
-    #[schema(required = false)]
     language: Option<Language>,
 }
 
@@ -199,24 +189,24 @@ impl AgentFields {
     }
 
     fn laid_over(self, old: Profile, region: Region) -> Profile {
-        let transfer_number = self.transfer_number.map(|text| text.map(|text| normalised(text, region)));
+        let transfer = self.transfer_number.over_text(old.transfer_number);
         Profile {
-            description: cleared(self.description, old.description),
+            description: self.description.over_text(old.description),
             voice_mode: self.voice_mode.unwrap_or(old.voice_mode),
             enable_messaging: self.enable_messaging.unwrap_or(old.enable_messaging),
             model_tier: self.model_tier.unwrap_or(old.model_tier),
-            system_prompt: cleared(self.system_prompt, old.system_prompt),
-            begin_message: cleared(self.begin_message, old.begin_message),
+            system_prompt: self.system_prompt.over_text(old.system_prompt),
+            begin_message: self.begin_message.over_text(old.begin_message),
             voice: self
                 .voice
                 .map_or(old.voice, |voice| if voice.is_empty() { FIRST_VOICE.to_owned() } else { voice }),
-            transfer_number: cleared(transfer_number, old.transfer_number),
+            transfer_number: transfer.map(|text| normalised(text, region)),
             custom_tools: self
                 .custom_tools
                 .map_or(old.custom_tools, |tools| Some(tools).filter(|it| !it.is_empty())),
-            voicemail_message: cleared(self.voicemail_message, old.voicemail_message),
-            call_screening_identity: cleared(self.call_screening_identity, old.call_screening_identity),
-            call_screening_purpose: cleared(self.call_screening_purpose, old.call_screening_purpose),
+            voicemail_message: self.voicemail_message.over_text(old.voicemail_message),
+            call_screening_identity: self.call_screening_identity.over_text(old.call_screening_identity),
+            call_screening_purpose: self.call_screening_purpose.over_text(old.call_screening_purpose),
             stt_mode: self.stt_mode.unwrap_or(old.stt_mode),
             ambient_sound: self.ambient_sound.unwrap_or(old.ambient_sound),
             denoising_mode: self.denoising_mode.unwrap_or(old.denoising_mode),

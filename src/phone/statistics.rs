@@ -114,7 +114,9 @@ pub fn all_time(tx: &mut Tx<'_>, account: &AccountId) -> Result<AllTime> {
         |row| Ok((row.get::<DeliveryStatus>(0)?, row.get::<i64>(1)?)),
     )?;
     let mut counts = Counts::default();
-    rows.into_iter().for_each(|(status, count)| counts.add(status, count));
+    for (status, count) in rows {
+        counts.add(status, count);
+    }
     let Counts { success, failed, .. } = counts;
     Ok(AllTime { total: counts.total(), success, failed, success_rate: counts.success_rate() })
 }

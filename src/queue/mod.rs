@@ -116,7 +116,9 @@ pub fn finish_all(tx: &mut Tx<'_>, jobs: &[&Job]) -> Result<()> {
         let next = tx.query(&sql, &parameters, |row| {
             Ok((Lane { class: row.get(0)?, name: row.get(1)? }, row.get::<Time>(2)?))
         })?;
-        next.iter().for_each(|(lane, run_at)| wake::lane(tx, lane, *run_at));
+        for (lane, run_at) in &next {
+            wake::lane(tx, lane, *run_at);
+        }
     }
     Ok(())
 }

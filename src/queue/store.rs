@@ -141,7 +141,9 @@ pub fn bury_the_dead(tx: &mut Tx<'_>, me: &Incarnation, run_at: Time) -> Result<
         )?;
         tx.execute("DELETE FROM lanes WHERE holder = ?1", &[&dead])?;
         tx.execute("DELETE FROM incarnations WHERE id = ?1", &[&dead])?;
-        jobs.iter().for_each(|lane| wake::lane(tx, lane, run_at));
+        for lane in &jobs {
+            wake::lane(tx, lane, run_at);
+        }
     }
     Ok(buried)
 }

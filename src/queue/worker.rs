@@ -2,7 +2,7 @@
 //! each job to a task of its own, look again when one ends. Lanes do not share room: a stuck lane holds only its
 //! own.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ struct State {
     hot: VecDeque<String>,
     is_hot: HashSet<String>,
     /// When lanes will have due jobs.
-    later: BTreeMap<(Time, String), ()>,
+    later: BTreeSet<(Time, String)>,
     held_until: HashMap<String, Time>,
     polled_at: Time,
 }
@@ -85,23 +85,23 @@ struct Found<R> {
 impl<W: Work> Worker<W> {
     /// Works until told to stop; jobs under way are left to the tracker to wait for.
     pub async fn run(self) {
-        let (ended, mut endings) = mpsc::unbounded_channel();
+        let (ended, mut endings) = mpsc::unbounded_channel::<String>();
         let mut state = State::default();
         loop {
             while let Ok(lane) = endings.try_recv() {
-                state.ended(lane);
+                state.ended(&lane);
             }
             self.note_wakes(&mut state);
             let claimed = self.claim(&mut state, &ended).await;
             if claimed && state.has_room(&self.limits) {
                 continue;
             }
-            let wake_at = state.later.keys().next().map_or(state.polled_at + POLL, |(due, _)| *due);
+            let wake_at = state.later.first().map_or(state.polled_at + POLL, |(due, _)| *due);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = self.wakes.notified() => {}
                 () = self.clock.sleep_until(wake_at.min(state.polled_at + POLL)) => {}
-                Some(lane) = endings.recv() => state.ended(lane),
+                Some(lane) = endings.recv() => state.ended(&lane),
             }
         }
     }
@@ -112,15 +112,13 @@ impl<W: Work> Worker<W> {
             if due <= now {
                 state.heat(lane);
             } else {
-                state.later.insert((due, lane), ());
+                state.later.insert((due, lane));
             }
         }
-        while let Some(entry) = state.later.first_entry() {
-            if entry.key().0 > now {
-                break;
+        while state.later.first().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, lane)) = state.later.pop_first() {
+                state.heat(lane);
             }
-            let ((_, lane), ()) = entry.remove_entry();
-            state.heat(lane);
         }
     }
 
@@ -151,7 +149,9 @@ impl<W: Work> Worker<W> {
             Ok(found) => found.into_iter().for_each(|found| self.begin(state, found, now, ended)),
             Err(error) => {
                 tracing::warn!(class = %self.class, ?error, "could not claim jobs; trying again");
-                asked.into_iter().for_each(|asked| state.heat(asked.lane));
+                for asked in asked {
+                    state.heat(asked.lane);
+                }
                 self.clock.sleep(Duration::from_millis(50)).await;
             }
         }
@@ -243,12 +243,12 @@ fn look<W: Work>(
 }
 
 impl State {
-    fn ended(&mut self, lane: String) {
+    fn ended(&mut self, lane: &str) {
         self.in_all -= 1;
-        if let Some(running) = self.running.get_mut(&lane) {
+        if let Some(running) = self.running.get_mut(lane) {
             *running -= 1;
             if *running == 0 {
-                self.running.remove(&lane);
+                self.running.remove(lane);
             }
         }
     }

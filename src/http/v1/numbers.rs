@@ -20,9 +20,9 @@ use crate::http::extract::{Caller, Camel, Path, Query, Raw, camel};
 use crate::http::idempotency;
 use crate::http::page::{List, Page};
 use crate::id::{AgentId, NumberId};
-use crate::patch::present;
+use crate::patch::Change;
 use crate::phone::numbers::{
-    self, Change, Country, DailyNewContacts, Number, NumberKind, NumberStatus, OutboundSms,
+    self, Changes, Country, DailyNewContacts, Number, NumberKind, NumberStatus, OutboundSms,
 };
 use crate::stock::{self, Wish};
 
@@ -137,28 +137,28 @@ impl NewNumber {
 }
 
 /// What may be changed of a number; null clears.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 struct NumberChange {
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>, max_length = 255, required = false)]
-    external_id: Option<Option<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 255)]
+    external_id: Change<String>,
     /// In the future; the number is released then.
-    #[serde(deserialize_with = "present")]
-    #[schema(value_type = Option<String>, format = DateTime, required = false)]
-    expires_at: Option<Option<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Change<String>,
 }
 
 impl NumberChange {
-    fn checked(self, now: Time) -> Result<Change> {
+    fn checked(self, now: Time) -> Result<Changes> {
         let mut problems = Vec::new();
-        let external = self.external_id.map(|text| text.map(external_id).transpose());
-        let expiry = self.expires_at.map(|text| text.map(|text| numbers::expiry(&text, now)).transpose());
-        let change = Change {
-            external_id: gather(external, &mut problems),
-            expires_at: gather(expiry, &mut problems),
-        };
-        if problems.is_empty() { Ok(change) } else { Err(Error::Invalid(problems)) }
+        let external_id = gather(Some(self.external_id.try_map(external_id)), &mut problems);
+        let expires_at =
+            gather(Some(self.expires_at.try_map(|text| numbers::expiry(&text, now))), &mut problems);
+        external_id
+            .zip(expires_at)
+            .map(|(external_id, expires_at)| Changes { external_id, expires_at })
+            .ok_or(Error::Invalid(problems))
     }
 }
 
@@ -252,8 +252,8 @@ async fn update_number(
     Camel(change): Camel<NumberChange>,
 ) -> Result<Json<NumberObject>> {
     let (now, ids) = (app.clock.now(), app.ids.clone());
-    let change = change.checked(now)?;
-    let unit = move |tx: &mut Tx<'_>| numbers::update(tx, &ids, &caller.account, &id, &change, now);
+    let changes = change.checked(now)?;
+    let unit = move |tx: &mut Tx<'_>| numbers::update(tx, &ids, &caller.account, &id, &changes, now);
     Ok(Json(app.db.write(unit).await?.into()))
 }
 

@@ -148,6 +148,7 @@ pub struct ConversationView {
 /// What can be done in a conversation now.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the shape of the contract")]
 pub struct ConversationCapabilities {
     can_send_messages: bool,
     #[schema(required)]

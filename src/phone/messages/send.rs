@@ -177,7 +177,7 @@ pub fn accept(
     let direct = if let Some(me) = direct {
         let job = queue::enqueue_claimed(tx, ids, draft.now, &job, me)?;
         let target = target_of(draft, &participant, &touched);
-        Some((job, handover(tx, draft, &line, channel, target, &reply_to)?))
+        Some((job, handover(draft, &line, channel, target, reply_to)))
     } else {
         queue::enqueue(tx, ids, draft.now, &job)?;
         None
@@ -303,14 +303,13 @@ fn target_of(draft: &Draft, participant: &str, touched: &conversations::Touched)
 }
 
 fn handover(
-    _: &mut Tx<'_>,
     draft: &Draft,
     line: &Line,
     channel: Channel,
     to: Target,
-    reply_to: &Option<(MessageId, Option<String>)>,
-) -> Result<Handover> {
-    Ok(Handover {
+    reply_to: Option<(MessageId, Option<String>)>,
+) -> Handover {
+    Handover {
         message_id: draft.id.clone(),
         carrier: line.carrier.clone(),
         attempt: 1,
@@ -320,8 +319,8 @@ fn handover(
         body: draft.body.clone(),
         media_urls: draft.media_urls.clone(),
         effect: draft.effect.filter(|_| channel == Channel::Imessage),
-        reply_to: reply_to.clone(),
-    })
+        reply_to,
+    }
 }
 
 struct NewRow<'a> {

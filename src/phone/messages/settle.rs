@@ -81,7 +81,10 @@ pub fn settle_all(
         }
     }
     together::sent(tx, ids, emitter, now, &plain)?;
-    plain.iter().try_for_each(|(job, id)| settled(tx, job, id))
+    for (job, id) in plain {
+        settled(tx, job, id);
+    }
+    Ok(())
 }
 
 /// Records receipts; those for messages we do not know are ignored.
@@ -94,7 +97,9 @@ pub fn report_all(
 ) -> Result<()> {
     let mut plain = Vec::with_capacity(receipts.len());
     for receipt in receipts {
-        if let (Some(id), Report::Delivered) = (&receipt.message_id, &receipt.report) { plain.push((id, receipt.at)) } else {
+        if let (Some(id), Report::Delivered) = (&receipt.message_id, &receipt.report) {
+            plain.push((id, receipt.at));
+        } else {
             // One after the other where they may concern the same message.
             together::delivered(tx, ids, emitter, now, &std::mem::take(&mut plain))?;
             report(tx, ids, emitter, now, receipt)?;
@@ -135,20 +140,21 @@ pub fn settle(
         Settlement::Later { run_at, reason } => {
             tx.execute("UPDATE messages SET status = 'queued' WHERE id = ?1 AND status = 'sending'", &[id])?;
             queue::retry(tx, job, *run_at, reason, false)?;
-            return settled(tx, job, id);
+            settled(tx, job, id);
+            return Ok(());
         }
     }
     queue::finish(tx, job)?;
-    settled(tx, job, id)
+    settled(tx, job, id);
+    Ok(())
 }
 
 /// Wakes a request that waits for the message, here or in the process that accepted it.
-fn settled(tx: &mut Tx<'_>, job: &Job, id: &MessageId) -> Result<()> {
+fn settled(tx: &mut Tx<'_>, job: &Job, id: &MessageId) {
     match &job.origin {
         Some(origin) if *origin != job.lease => tx.announce(format!("settled {id}")),
         Some(_) | None => tx.say(format!("settled {id}")),
     }
-    Ok(())
 }
 
 fn sent(

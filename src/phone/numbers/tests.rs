@@ -142,14 +142,14 @@ async fn the_first_attached_number_comes_first() {
 async fn a_number_expires_when_its_row_says_so() {
     let (db, ids, clock, _folder) = testing::db().await;
     let account = testing::account(&db, &ids).await;
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let bought = Number { expires_at: Some(clock.now() + minute), ..number(&ids, &account, "+12065550199") };
     store(&db, &ids, &bought, 9).await.unwrap();
     assert_eq!(planned(&db, &bought.id).await, bought.expires_at);
 
-    let until = async |expires_at: Option<Time>| {
+    let until = async |expires_at: Change<Time>| {
         let (ids, account, id, now) = (ids.clone(), account.clone(), bought.id.clone(), clock.now());
-        let change = Change { external_id: None, expires_at: Some(expires_at) };
+        let change = Changes { external_id: Change::Keep, expires_at };
         db.write(move |tx| update(tx, &ids, &account, &id, &change, now)).await.unwrap();
     };
     let look = async || {
@@ -157,13 +157,13 @@ async fn a_number_expires_when_its_row_says_so() {
         db.write(move |tx| release_if_expired(tx, &id, now)).await.unwrap()
     };
     let later = clock.now() + minute * 2;
-    until(Some(later)).await;
+    until(Change::Set(later)).await;
     assert_eq!(planned(&db, &bought.id).await, Some(later));
     clock.advance(minute);
     assert_eq!(look().await, Expiry::Later(later));
-    until(None).await;
+    until(Change::Clear).await;
     assert_eq!((planned(&db, &bought.id).await, look().await), (None, Expiry::Nothing));
-    until(Some(later)).await;
+    until(Change::Set(later)).await;
     clock.advance(minute);
     assert!(matches!(look().await, Expiry::Released(_)));
     assert_eq!((planned(&db, &bought.id).await, look().await), (None, Expiry::Nothing));

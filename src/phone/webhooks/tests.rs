@@ -48,7 +48,7 @@ async fn a_replaced_secret_signs_for_another_day() {
     let day = Duration::from_hours(24);
     let soon = testing::START + day - Duration::from_millis(1);
     assert_eq!(second.secrets(soon), [second.secret.clone(), first.secret]);
-    assert_eq!(second.secrets(testing::START + day), [second.secret.clone()]);
+    assert_eq!(second.secrets(testing::START + day), [second.secret]);
 }
 
 #[tokio::test]
