@@ -51,7 +51,7 @@ pub async fn send(address: SocketAddr, request: Request<'_>) -> TcpStream {
         text.push_str("content-type: application/json\r\n");
     }
     for (name, value) in request.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        text.extend([name, ": ", value, "\r\n"]);
     }
     text.push_str("\r\n");
     text.push_str(&body);

@@ -16,6 +16,8 @@ fn bytes_agree_with_javascript() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let answers = support::node(folder, &["-e", SCRIPT], &lines);
     for (line, answer) in lines.iter().zip(answers) {
+        // No database keeps U+0000; it is read as the replacement character.
+        let answer = answer.replace("\\u0000", "\u{fffd}");
         let read = json::parse(line.as_bytes()).unwrap_or_else(|problem| panic!("{problem}: {line}"));
         assert_eq!(json::stringify(&read), answer, "for {line}");
         assert_eq!(json::stringify(&json::normalise(read)), answer, "normalised, for {line}");

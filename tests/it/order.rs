@@ -71,7 +71,7 @@ async fn a_retry_keeps_its_place_unless_it_gives_it_up() {
     for (name, key, seq) in [("a1", "a", 1), ("a2", "a", 2), ("b1", "b", 1), ("b2", "b", 2)] {
         enqueue(&db, &ids, name, key, seq).await;
     }
-    let later = START + Duration::from_secs(60);
+    let later = START + Duration::from_mins(1);
     for job in claim(&db, START).await {
         let gives_up = job.order_key.as_deref() == Some("b");
         db.write(move |tx| queue::retry(tx, &job, later, "not now", gives_up)).await.unwrap();
@@ -116,12 +116,12 @@ async fn a_retrying_send_keeps_its_place() {
     // The first is tried and shall be tried again in a minute.
     let id = MessageId::from_text(first["id"].as_str().unwrap());
     let me = server.app.db.presence().incarnation().unwrap();
-    let (lane, ids, wanted) =
+    let (sends, made, wanted) =
         (queue::send_lane(&NumberId::from_text(&line.id)), server.app.ids.clone(), id.clone());
-    let later = START + Duration::from_secs(60);
+    let later = START + Duration::from_mins(1);
     server
         .write(move |tx| {
-            let jobs = store::claim(tx, &lane, &me, START, 100)?;
+            let jobs = store::claim(tx, &sends, &me, START, 100)?;
             for job in jobs {
                 let (run_at, reason) = match &job.task {
                     Task::SendMessage(id) if *id == wanted => (later, "busy".to_owned()),
@@ -132,7 +132,7 @@ async fn a_retrying_send_keeps_its_place() {
                 };
                 assert!(matches!(send::begin(tx, &wanted)?, Begun::HandOver(_)));
                 let settlement = Settlement::Later { run_at, reason };
-                settle::settle(tx, &ids, &mut Emitter::default(), START, &job, &wanted, &settlement)?;
+                settle::settle(tx, &made, &mut Emitter::default(), START, &job, &wanted, &settlement)?;
             }
             Ok(())
         })
@@ -141,7 +141,7 @@ async fn a_retrying_send_keeps_its_place() {
     server.line_down(false).await;
     server.advance(Duration::from_secs(1));
     assert_eq!(server.handed_over(1).await, ["other"]);
-    server.advance(Duration::from_secs(60));
+    server.advance(Duration::from_mins(1));
     assert_eq!(server.handed_over(3).await, ["other", "one", "two"]);
 }
 

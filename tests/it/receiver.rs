@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -36,8 +36,13 @@ impl Say {
         Self { body, ..Self::status(200) }
     }
 
-    pub fn with_header(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.headers.push((name, value.to_string()));
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
         self
     }
 
@@ -51,7 +56,6 @@ impl Say {
 /// One request as it came.
 #[derive(Clone)]
 pub struct Seen {
-    pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
@@ -108,10 +112,10 @@ impl Receiver {
     }
 }
 
-async fn take(State(inner): State<Arc<Mutex<Inner>>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn take(State(inner): State<Arc<Mutex<Inner>>>, headers: HeaderMap, body: Bytes) -> Response {
     let say = {
         let mut inner = inner.lock().unwrap();
-        inner.seen.push(Seen { path: uri.path().to_owned(), headers, body });
+        inner.seen.push(Seen { headers, body });
         inner.script.pop_front().unwrap_or_else(|| Say::status(200))
     };
     if let Some(gate) = &say.gate {

@@ -10,7 +10,7 @@ use agentphone::clock::Clock;
 use agentphone::config::{Carrier, Config, Profile};
 use agentphone::db::Tx;
 use agentphone::error::Result;
-use agentphone::id::{AccountId, Ids, KeyId, MessageId};
+use agentphone::id::{Ids, KeyId, MessageId};
 use agentphone::network;
 use agentphone::phone::messages::{self, Message};
 use agentphone::phone::{accounts, keys};
@@ -42,7 +42,6 @@ pub struct Setting {
 
 #[derive(Clone)]
 struct Owner {
-    account: AccountId,
     key: String,
 }
 
@@ -72,8 +71,8 @@ impl Setting {
     }
 
     /// With this setting, by the name of its variable.
-    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
-        self.settings.push((format!("AGENTPHONE_{name}"), value.to_string()));
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((format!("AGENTPHONE_{name}"), value.to_owned()));
         self
     }
 
@@ -122,14 +121,7 @@ impl Setting {
             None => new_owner(&app).await,
         };
         self.owner = Some(owner.clone());
-        let server = TestServer {
-            app,
-            address,
-            key: owner.key,
-            account: owner.account,
-            setting: self,
-            runtime: Some(runtime),
-        };
+        let server = TestServer { app, address, key: owner.key, setting: self, runtime: Some(runtime) };
         server.carrier_up(true).await;
         server
     }
@@ -137,9 +129,8 @@ impl Setting {
 
 async fn new_owner(app: &App) -> Owner {
     let account = accounts::draft(&app.ids, "Test", app.clock.now());
-    let (id, key, minted, now) =
-        (account.id.clone(), KeyId::new(&app.ids), keys::mint(&app.ids), app.clock.now());
-    let owner = Owner { account: id, key: minted.clone() };
+    let (key, minted, now) = (KeyId::new(&app.ids), keys::mint(&app.ids), app.clock.now());
+    let owner = Owner { key: minted.clone() };
     let unit = move |tx: &mut Tx<'_>| {
         accounts::create(tx, &account)?;
         keys::create(tx, &key, &account.id, "test", &minted, now)
@@ -153,7 +144,6 @@ pub struct TestServer {
     pub app: App,
     pub address: SocketAddr,
     pub key: String,
-    pub account: AccountId,
     pub setting: Setting,
     runtime: Option<Runtime>,
 }
@@ -343,5 +333,18 @@ impl Drop for TestServer {
             runtime.shutdown_background();
             self.app.db.close();
         }
+    }
+}
+
+impl TestServer {
+    /// The newest delivery, once its attempt of this number has ended.
+    pub async fn attempted(&self, number: i64) -> Value {
+        let what = format!("attempt {number} to end");
+        until(&what, async || {
+            let delivery = self.deliveries().await.into_iter().next()?;
+            let ended = delivery["status"] != "pending" || delivery["nextRetryAt"].is_string();
+            (delivery["attemptCount"] == number && ended).then_some(delivery)
+        })
+        .await
     }
 }
