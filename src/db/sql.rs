@@ -46,8 +46,9 @@ mod tests {
     proptest! {
         #[test]
         fn as_many_placeholders_as_before(names in proptest::collection::vec((1_u8..99, "[a-z ?']{0,6}"), 0..12)) {
-            let sql: String =
-                names.iter().map(|(n, text)| format!("a = ?{n} AND b = '{}' ", text.replace('\'', "''"))).collect();
+            let terms: Vec<String> =
+                names.iter().map(|(n, text)| format!("a = ?{n} AND b = '{}'", text.replace('\'', "''"))).collect();
+            let sql = terms.join(" ");
             prop_assert_eq!(for_postgres(&sql).matches('$').count(), names.len());
         }
     }

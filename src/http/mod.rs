@@ -75,7 +75,10 @@ pub fn router(app: &App) -> Router {
     let (router, document) = documented().split_for_parts();
     let document = document.to_json().expect("the document is plain data");
     let router = router
-        .route("/openapi.json", axum::routing::get(move || async move { ([("content-type", "application/json")], document) }))
+        .route(
+            "/openapi.json",
+            axum::routing::get(move || async move { ([("content-type", "application/json")], document) }),
+        )
         .route("/healthz", axum::routing::get(|| async { Json(json!({"status": "ok"})) }))
         .route("/readyz", axum::routing::get(ready))
         .merge(media::router())
@@ -86,7 +89,6 @@ pub fn router(app: &App) -> Router {
     let front = Front { app: app.clone(), remembered: Arc::default(), buckets: Arc::default() };
     Router::new().fallback_service(router).layer(middleware::from_fn_with_state(front, front_door))
 }
-
 
 async fn ready(State(app): State<App>) -> Result<Response> {
     app.db.read(|tx| tx.one("SELECT CAST(1 AS BIGINT)", &[], |row| row.get::<i64>(0))).await?;

@@ -44,7 +44,7 @@ mod tests {
             assert!((pause..=pause + pause / 10).contains(&next.millis()), "attempt {attempt}: {next}");
         }
         assert_eq!(schedule.next(Time::from_millis(0), 6, None, &ids), None);
-        let later = schedule.next(Time::from_millis(0), 1, Some(Duration::from_secs(3000)), &ids);
+        let later = schedule.next(Time::from_millis(0), 1, Some(Duration::from_mins(50)), &ids);
         assert!(later.expect("an attempt is left").millis() >= 3_000_000, "Retry-After lengthens");
         let not_sooner = schedule.next(Time::from_millis(0), 1, Some(Duration::from_secs(3)), &ids);
         assert!(not_sooner.expect("an attempt is left").millis() >= 300_000, "Retry-After never shortens");
