@@ -124,7 +124,7 @@ fn double(number: f64) -> String {
         return integer.to_string();
     }
     // Rust finds the same shortest digits; only their layout differs.
-    let scientific = format!("{number:e}");
+    let scientific = shortest(number);
     let (mantissa, exponent) = scientific.split_once('e').expect("the format has an exponent");
     let exponent: i32 = exponent.parse().expect("the exponent is a small integer");
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
@@ -197,8 +197,24 @@ fn escaped(bytes: &[u8], place: usize) -> Option<u16> {
     u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// The shortest digits that read back as `number`; of two equally near ones the even, as JavaScript has it.
+fn shortest(number: f64) -> String {
+    let shortest = format!("{number:e}");
+    let digits = shortest.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+    let rounded = format!("{number:.*e}", digits - 1);
+    // Bits, not values: the question is whether it reads back as the very same double.
+    if rounded.parse().map(f64::to_bits) == Ok(number.to_bits()) { rounded } else { shortest }
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn of_two_equally_near_the_even() {
+        assert_eq!(stringify(&serde_json::json!(230_829_489_641_818.125)), "230829489641818.12");
+        assert_eq!(stringify(&serde_json::json!(230_829_489_641_818.375)), "230829489641818.38");
+        assert_eq!(stringify(&serde_json::json!(0.1)), "0.1");
+    }
+
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;

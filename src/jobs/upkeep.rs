@@ -1,14 +1,17 @@
-//! Housekeeping: deletes what is past its retention, a few hundred rows a unit, and comes back in an hour.
+//! Housekeeping: deletes what is past its retention, a few hundred rows a unit, and comes back in ten minutes.
 
 use std::time::Duration;
 
 use crate::app::App;
+use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::Result;
+use crate::phone::events::Emitter;
+use crate::phone::messages::settle;
 use crate::phone::{attempts, idempotency};
-use crate::queue::{self, Job, Task};
+use crate::queue::{self, Class, Job, Task};
 
-const EVERY: Duration = Duration::from_hours(1);
+const EVERY: Duration = Duration::from_mins(10);
 const DAY: u64 = 24 * 3600;
 
 /// Enqueues the first round; there is never more than one.
@@ -29,6 +32,32 @@ pub async fn schedule(app: &App) -> Result<()> {
         .await
 }
 
+/// Messages that have waited for longer than their validity behind a line that is down fail now; one that is
+/// claimed later finds out by itself.
+async fn expire(app: &App, now: Time) {
+    let validity = Duration::from_hours(u64::from(app.config.message_validity_hours));
+    let before = now - validity;
+    loop {
+        let ids = app.ids.clone();
+        let unit = move |tx: &mut Tx<'_>| {
+            let old = queue::waiting_since(tx, Class::Send, before, 200)?;
+            let mut emitter = Emitter::default();
+            for job in &old {
+                if let Task::SendMessage(id) = &job.task {
+                    settle::expire(tx, &ids, &mut emitter, now, id)?;
+                }
+                queue::finish(tx, job)?;
+            }
+            Ok(old.len())
+        };
+        match app.db.write(unit).await {
+            Ok(200) => {}
+            Ok(_) => return,
+            Err(error) => return tracing::debug!(%error, "messages past their validity are seen to later"),
+        }
+    }
+}
+
 pub async fn perform(app: &App, job: Job) {
     let now = app.clock.now();
     let retention = &app.config.retention;
@@ -47,7 +76,8 @@ pub async fn perform(app: &App, job: Job) {
             }
         }
     }
-    let again = move |tx: &mut Tx<'_>| queue::retry(tx, &job, now + EVERY, "comes every hour", false);
+    expire(app, now).await;
+    let again = move |tx: &mut Tx<'_>| queue::retry(tx, &job, now + EVERY, "comes every ten minutes", false);
     if let Err(error) = app.db.record(again).await {
         tracing::error!(?error, "housekeeping could not be put off");
     }

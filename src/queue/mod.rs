@@ -149,6 +149,11 @@ pub fn bring_forward(tx: &mut Tx<'_>, unique_key: &str, run_at: Time) -> Result<
     Ok(())
 }
 
+/// Jobs of a class that nobody works on and that were enqueued before `before`.
+pub fn waiting_since(tx: &mut Tx<'_>, class: Class, before: Time, most: i64) -> Result<Vec<Job>> {
+    store::waiting_since(tx, class, before, most)
+}
+
 fn wake_next(tx: &mut Tx<'_>, job: &Job) -> Result<()> {
     let Some(key) = &job.order_key else { return Ok(()) };
     let next =

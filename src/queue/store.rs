@@ -74,6 +74,28 @@ pub fn claim(tx: &mut Tx<'_>, lane: &Lane, lease: &Incarnation, now: Time, most:
     Ok(jobs.into_iter().map(|(_, job)| job).collect())
 }
 
+pub(super) fn waiting_since(tx: &mut Tx<'_>, class: Class, before: Time, most: i64) -> Result<Vec<Job>> {
+    tx.query(
+        "SELECT id, lane, task, order_key, attempt, origin, created_at FROM jobs
+         WHERE class = ?1 AND lease IS NULL AND created_at < ?2 ORDER BY lane, seq LIMIT ?3",
+        &[&class, &before, &most],
+        |row| {
+            let task: String = row.get(2)?;
+            Ok(Job {
+                id: row.get(0)?,
+                lane: Lane { class, name: row.get(1)? },
+                task: serde_json::from_str(&task).context("reading a job's task")?,
+                order_key: row.get(3)?,
+                attempt: row.get(4)?,
+                origin: row.get(5)?,
+                // Nobody's: it is only ended, never run.
+                lease: Incarnation::from_text(""),
+                created_at: row.get(6)?,
+            })
+        },
+    )
+}
+
 /// The lanes of `class` that have due work: one index probe a lane, however many jobs there are.
 pub fn due_lanes(tx: &mut Tx<'_>, class: Class, now: Time) -> Result<Vec<String>> {
     tx.query(

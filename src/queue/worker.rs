@@ -48,6 +48,8 @@ pub struct Limits {
 const LANES_PER_UNIT: usize = 32;
 const JOBS_PER_UNIT: usize = 256;
 const POLL: Duration = Duration::from_secs(1);
+/// Pause before the database is tried again.
+const RECOVERY: Duration = Duration::from_millis(50);
 
 pub struct Worker<W: Work> {
     pub db: Db,
@@ -92,6 +94,13 @@ impl<W: Work> Worker<W> {
                 state.ended(&lane);
             }
             self.note_wakes(&mut state);
+            if !self.may_claim() {
+                // The database recovers, or another incarnation begins: nothing tells, so look again soon.
+                tokio::select! {
+                    () = self.stop.cancelled() => return,
+                    () = tokio::time::sleep(RECOVERY) => continue,
+                }
+            }
             let claimed = self.claim(&mut state, &ended).await;
             if claimed && state.has_room(&self.limits) {
                 continue;
@@ -122,12 +131,14 @@ impl<W: Work> Worker<W> {
         }
     }
 
+    /// Nothing new is begun while the database is away, or while something that happened outside waits to be stored.
+    fn may_claim(&self) -> bool {
+        self.db.presence().incarnation().is_some() && !self.db.is_stalled()
+    }
+
     /// Claims once; `false` when there was nothing to look at.
     async fn claim(&self, state: &mut State, ended: &mpsc::UnboundedSender<String>) -> bool {
         let Some(me) = self.db.presence().incarnation() else { return false };
-        if self.stop.is_cancelled() || self.db.is_stalled() {
-            return false;
-        }
         let now = self.clock.now();
         if now >= state.polled_at + POLL || now < state.polled_at {
             state.polled_at = now;
@@ -152,7 +163,7 @@ impl<W: Work> Worker<W> {
                 for asked in asked {
                     state.heat(asked.lane);
                 }
-                self.clock.sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(RECOVERY).await;
             }
         }
         true
