@@ -73,11 +73,11 @@ impl Db {
         tokio::task::spawn_blocking(move || Self::open_blocking(&location, ids, false)).await?
     }
 
-    fn open_blocking(location: &Location, ids: Ids, alone: bool) -> anyhow::Result<Self> {
+    fn open_blocking(location: &Location, ids: Ids, as_server: bool) -> anyhow::Result<Self> {
         let writes = Arc::new(Intake::new(ROOM));
         let (reads, presence, bus) = match location {
             Location::File(path) => {
-                let folder = if alone { Some(lock(path)?) } else { None };
+                let folder = if as_server { Some(lock(path)?) } else { None };
                 let presence = Presence::alone(folder, &ids);
                 migrate::sqlite(&mut sqlite::open(path, false)?).context("migrating the database")?;
                 let reads = Arc::new(Intake::new(ROOM));
@@ -89,9 +89,14 @@ impl Db {
                 let mut client = postgres::connect(url).context("connecting to PostgreSQL")?;
                 migrate::postgres(&mut client).context("migrating the database")?;
                 drop(client);
-                let bus = Arc::new(Bus::among_others(url.clone())?);
-                postgres::start(url, *connections, &bus, &writes)?;
-                (Arc::clone(&writes), Presence::among_others(url.clone(), ids, Arc::clone(&bus))?, bus)
+                let bus = Arc::new(if as_server { Bus::among_others(url.clone())? } else { Bus::default() });
+                postgres::start(url, if as_server { *connections } else { 1 }, &bus, &writes)?;
+                let presence = if as_server {
+                    Presence::among_others(url.clone(), ids, Arc::clone(&bus))?
+                } else {
+                    Presence::alone(None, &ids)
+                };
+                (Arc::clone(&writes), presence, bus)
             }
         };
         let shared = matches!(location, Location::Postgres { .. });
