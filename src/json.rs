@@ -37,7 +37,7 @@ pub fn stringify(value: &Value) -> String {
 }
 
 /// `value` as JavaScript would hold it: keys in its order, integers beyond 2^53 rounded, no `-0`, whole doubles as
-/// integers. Any serializer then writes the same fields in the same order, and [`stringify`] the same bytes.
+/// integers. Any serializer then writes the same fields in the same order, and [`stringify()`] the same bytes.
 pub fn normalise(value: Value) -> Value {
     match value {
         Value::Number(number) => Value::Number(rounded(&number)),
