@@ -131,7 +131,7 @@ mod tests {
         let name = |url: &str, kind| file_name(&url.parse().unwrap(), kind);
         assert_eq!(name("https://a.example/x/cat%20pic.png?y=1", "image/png"), "cat_20pic.png");
         assert_eq!(name("https://a.example/media/ab12", "image/jpeg"), "ab12.jpg");
-        assert_eq!(name("https://a.example/..%2f..%2fetc", "text/x"), "2f.._2fetc");
+        assert_eq!(name("https://a.example/..%2f..%2fetc", "text/x"), "_2f.._2fetc");
         assert_eq!(name("https://a.example/", "image/gif"), "attachment.gif");
     }
 

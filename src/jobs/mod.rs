@@ -106,17 +106,36 @@ pub fn start(app: &App) {
             Class::Media => Limits { per_lane: 16, in_all: 16, exclusive: false },
             Class::Upkeep => Limits { per_lane: 1, in_all: 1, exclusive: false },
         };
+        let wakes = Wakes::of(&app.db, class);
+        if class == Class::Send {
+            look_when_lines_are_up(app, &wakes);
+        }
         let worker = Worker {
             db: app.db.clone(),
             clock: app.clock.clone(),
             class,
             limits,
             work: Arc::clone(&jobs),
-            wakes: Wakes::of(&app.db, class),
+            wakes,
             tasks: app.tasks.clone(),
             stop: app.stop.clone(),
         };
         app.tasks.spawn(worker.run());
+    }
+}
+
+/// What waits behind a line that was down leaves as soon as it is up.
+fn look_when_lines_are_up(app: &App, wakes: &Wakes) {
+    for connection in app.carriers.values() {
+        let (mut up, wakes) = (connection.up.clone(), wakes.clone());
+        let watch = async move {
+            while up.changed().await.is_ok() {
+                if *up.borrow_and_update() {
+                    wakes.look_again();
+                }
+            }
+        };
+        app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(watch));
     }
 }
 

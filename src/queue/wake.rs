@@ -2,6 +2,7 @@
 //! list of such lanes. A worker registers before it looks, so no wake-up is missed; a lost one costs one poll.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -22,6 +23,7 @@ pub struct Wakes(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     lanes: Mutex<HashMap<String, Time>>,
+    look: AtomicBool,
     notify: Notify,
 }
 
@@ -49,6 +51,17 @@ impl Wakes {
         }
         drop(lanes);
         self.0.notify.notify_one();
+    }
+
+    /// Has the worker look for due work everywhere: something that kept lanes closed has changed.
+    pub fn look_again(&self) {
+        self.0.look.store(true, Ordering::Relaxed);
+        self.0.notify.notify_one();
+    }
+
+    /// Whether to look everywhere; asked once each time.
+    pub fn wants_a_look(&self) -> bool {
+        self.0.look.swap(false, Ordering::Relaxed)
     }
 
     /// Takes what was gathered.

@@ -94,6 +94,9 @@ impl<W: Work> Worker<W> {
                 state.ended(&lane);
             }
             self.note_wakes(&mut state);
+            if self.wakes.wants_a_look() {
+                state.polled_at = Time::from_millis(0);
+            }
             if !self.may_claim() {
                 // The database recovers, or another incarnation begins: nothing tells, so look again soon.
                 tokio::select! {

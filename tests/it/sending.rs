@@ -117,6 +117,8 @@ async fn one_found_sending_that_the_carrier_withholds_is_unconfirmed_until_a_rec
     let seen = receiver.count(1).await;
     assert_eq!(seen[0].json()["event"], "message.unconfirmed");
     assert_eq!(seen[0].json()["data"]["errorCode"], "DELIVERY_UNCONFIRMED");
+    // Its attempt has ended: the leap of the clock must not make it look lost.
+    server.attempted(1).await;
     // It is never silently sent again.
     server.advance(Duration::from_hours(1));
     server.send(&line, ADA, "next").await;
