@@ -22,9 +22,9 @@ use crate::error::{Error, Result, Storage};
 /// So many units share one flush at most: more would make the first of them wait too long.
 const UNITS_PER_COMMIT: usize = 256;
 /// The log is moved into the database in the background from this size on…
-const QUIET_CHECKPOINT_BYTES: u64 = 8 << 20;
+const QUIET_CHECKPOINT_BYTES: u64 = 32 << 20;
 /// …and by the writer itself, between two batches, from this size on, so that it starts over.
-const FORCED_CHECKPOINT_BYTES: u64 = 64 << 20;
+const FORCED_CHECKPOINT_BYTES: u64 = 256 << 20;
 const STATEMENTS_KEPT: usize = 256;
 
 /// Starts the threads that work `writes` and `reads` off.

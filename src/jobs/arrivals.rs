@@ -17,11 +17,14 @@ use crate::phone::messages::settle::{self, Receipt, Report};
 
 /// Stored together at most.
 const BATCH: usize = 128;
+/// How long receipts wait for company.
+const COMPANY: Duration = Duration::from_millis(5);
 
 /// Stores what arrives until the carriers are gone.
 pub async fn run(app: App, mut arrivals: mpsc::Receiver<Arrival>) {
     let mut gathered = Vec::with_capacity(BATCH);
     while arrivals.recv_many(&mut gathered, BATCH).await > 0 {
+        gather_receipts(&mut arrivals, &mut gathered).await;
         let batch = std::mem::take(&mut gathered);
         let (inbound, stored): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|arrival| (arrival.inbound, arrival.stored)).unzip();
@@ -39,6 +42,19 @@ pub async fn run(app: App, mut arrivals: mpsc::Receiver<Arrival>) {
                 tracing::error!(?error, "a batch of arrivals could not be stored; trying one by one");
                 one_by_one(&app, inbound, stored).await;
             }
+        }
+    }
+}
+
+/// Receipts alone are nobody's hurry: they wait a moment for company, so that they do not cost the texts that are
+/// being sent a flush of their own. Anything else that comes ends the wait.
+async fn gather_receipts(arrivals: &mut mpsc::Receiver<Arrival>, gathered: &mut Vec<Arrival>) {
+    let is_receipt = |arrival: &Arrival| matches!(arrival.inbound, Inbound::Receipt(_));
+    let until = tokio::time::Instant::now() + COMPANY;
+    while gathered.len() < BATCH && gathered.iter().all(is_receipt) {
+        match tokio::time::timeout_at(until, arrivals.recv_many(gathered, BATCH)).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
         }
     }
 }
