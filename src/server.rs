@@ -201,7 +201,6 @@ fn abilities(carriers: &HashMap<String, Connection>) -> Lines {
         mms: connection.capabilities.mms,
         imessage: connection.capabilities.imessage,
         emoji_reactions: connection.capabilities.emoji_reactions,
-        can_be_asked: connection.capabilities.can_be_asked,
         up: connection.up.clone(),
     };
     Lines::new(carriers.iter().map(|(name, connection)| (name.clone(), ability(connection))).collect())

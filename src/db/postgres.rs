@@ -66,7 +66,6 @@ fn work(
                 return Some(session);
             }
             Err(Error::Storage(Storage::Conflict)) => {
-                // Jitter from the address of nothing in particular is not needed: the threads differ by themselves.
                 thread::sleep(Duration::from_micros(u64::from(attempt * attempt) * 50));
             }
             Err(error) => {

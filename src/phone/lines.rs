@@ -18,7 +18,6 @@ pub struct Ability {
     pub mms: bool,
     pub imessage: bool,
     pub emoji_reactions: bool,
-    pub can_be_asked: bool,
     pub up: watch::Receiver<bool>,
 }
 
