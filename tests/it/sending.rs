@@ -18,11 +18,12 @@ use crate::wait::until;
 /// Longer than what is done again after a crash, or by the next poll, waits.
 const MOMENT: Duration = Duration::from_secs(2);
 
-/// Begins to send a text that the network takes and does not answer; its id.
+/// Begins to send the first text, which the network takes and does not answer; its id. It has reached the network.
 async fn begin_sending(server: &TestServer, line: &Line, faults: Value) -> String {
     server.faults(faults).await;
     let answer = server.send(line, ADA, "hello").await;
     assert_eq!(answer["status"], "queued", "no answer yet");
+    assert_eq!(server.handed_over(1).await, ["hello"]);
     answer["id"].as_str().unwrap().to_owned()
 }
 
@@ -35,7 +36,6 @@ async fn the_row_is_sending_before_the_carrier_sees_it() {
     let server = impatient().await.start().await;
     let line = server.buy_number("sms").await;
     let direct = begin_sending(&server, &line, json!({"withhold_next": 1})).await;
-    assert_eq!(server.handed_over(1).await, ["hello"]);
     let message = server.message(&direct).await;
     assert_eq!((message.status, message.attempt), (Status::Sending, 1));
     // The same by way of the queue.
