@@ -163,6 +163,7 @@ CREATE TABLE webhooks (
     created_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX webhooks_of ON webhooks (scope_id, scope);
+CREATE INDEX webhooks_by_account ON webhooks (account_id);
 
 CREATE TABLE events (
     id TEXT PRIMARY KEY,

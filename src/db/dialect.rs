@@ -15,6 +15,14 @@ impl Tx<'_> {
         }
     }
 
+    /// Ends a select of rows that the unit is about to change, and waits for whoever changes them now.
+    pub const fn locked(&self) -> &'static str {
+        match self.backend {
+            Backend::Sqlite(_) => "",
+            Backend::Postgres(_) => " FOR UPDATE",
+        }
+    }
+
     /// Makes a CTE run once and before what uses it.
     pub const fn materialized(&self) -> &'static str {
         match self.backend {
@@ -32,13 +40,13 @@ impl Tx<'_> {
     }
 
     /// An expression for the database's own clock in unix milliseconds, by which processes agree on leases. With
-    /// one process the caller's clock, `?1`, is as good.
-    pub const fn lease_clock(&self) -> &'static str {
+    /// one process the caller's clock, the parameter `now`, is as good.
+    pub fn lease_clock(&self, now: &str) -> String {
         match self.backend {
-            Backend::Sqlite(_) => "CAST(?1 AS BIGINT)",
-            Backend::Postgres(_) => {
-                "(CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + 0 * CAST(?1 AS BIGINT))"
-            }
+            Backend::Sqlite(_) => format!("CAST({now} AS BIGINT)"),
+            Backend::Postgres(_) => format!(
+                "(CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + 0 * CAST({now} AS BIGINT))"
+            ),
         }
     }
 }

@@ -68,6 +68,16 @@ impl Intake {
         self.lock().next()
     }
 
+    /// The units at the front that `suits`, at most `most` of them.
+    pub fn pop_while(&self, most: usize, suits: impl Fn(&dyn Unit) -> bool) -> Vec<Box<dyn Unit>> {
+        let mut waiting = self.lock();
+        let mut taken = Vec::new();
+        while taken.len() < most && waiting.front().is_some_and(&suits) {
+            taken.extend(waiting.next());
+        }
+        taken
+    }
+
     /// Lets the threads finish what waits and end.
     pub fn close(&self) {
         self.lock().closed = true;
@@ -80,6 +90,10 @@ impl Intake {
 }
 
 impl Waiting {
+    fn front(&self) -> Option<&dyn Unit> {
+        self.reserved.front().or_else(|| self.requests.front()).map(|unit| &**unit)
+    }
+
     fn next(&mut self) -> Option<Box<dyn Unit>> {
         self.reserved.pop_front().or_else(|| self.requests.pop_front())
     }

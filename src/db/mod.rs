@@ -113,6 +113,17 @@ impl Db {
         self.request(&self.0.writes, Mode::Write, unit).await
     }
 
+    /// Like [`Db::write`], cheaper where many do the same at once: for a unit whose decisions rest on rows that it
+    /// changes itself or that a unique index guards. Of two that meet in a row the second runs again; what both
+    /// only read is not protected.
+    pub async fn append<T, F>(&self, unit: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.request(&self.0.writes, Mode::Append, unit).await
+    }
+
     /// Runs `unit` on one consistent snapshot.
     pub async fn read<T, F>(&self, unit: F) -> Result<T>
     where
@@ -133,8 +144,8 @@ impl Db {
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Stores what already happened outside: there is always room, and trouble of the database's is waited out.
-    /// Only a fault of the unit itself comes back as an error.
+    /// [`Db::append`] for what already happened outside: there is always room, and trouble of the database's is
+    /// waited out. Only a fault of the unit itself comes back as an error.
     pub async fn record<T, F>(&self, unit: F) -> Result<T>
     where
         T: Send + 'static,
@@ -145,7 +156,7 @@ impl Db {
         let mut stalled = None;
         loop {
             let again = Arc::clone(&unit);
-            let (unit, answer) = Closure::boxed(Mode::Write, move |tx: &mut Tx<'_>| again(tx));
+            let (unit, answer) = Closure::boxed(Mode::Append, move |tx: &mut Tx<'_>| again(tx));
             self.0.writes.push_reserved(unit).map_err(|_| closed())?;
             match answer.await.unwrap_or_else(|_| Err(closed())) {
                 Err(Error::Storage(_)) if !self.is_closed() => {

@@ -24,17 +24,15 @@ use crate::error::{Error, Result, Storage};
 
 /// How often a unit that lost against a concurrent transaction is run again before it is given up.
 const ATTEMPTS: u32 = 40;
+/// So many units that append share a transaction at most: each makes the others wait for its statements.
+const UNITS_PER_COMMIT: usize = 8;
 
 /// Starts `size` threads that work `intake` off.
 pub fn start(url: &str, size: usize, bus: &Arc<Bus>, intake: &Arc<Intake>) -> anyhow::Result<()> {
     for number in 0..size {
-        let (url, bus, intake) = (url.to_owned(), Arc::clone(bus), Arc::clone(intake));
-        thread::Builder::new().name(format!("db-{number}")).spawn(move || {
-            let mut session = None;
-            while let Some(unit) = intake.pop() {
-                session = work(&url, &bus, session, unit);
-            }
-        })?;
+        let worker = Worker { url: url.to_owned(), bus: Arc::clone(bus), session: None };
+        let intake = Arc::clone(intake);
+        thread::Builder::new().name(format!("db-{number}")).spawn(move || worker.work(&intake))?;
     }
     Ok(())
 }
@@ -44,68 +42,135 @@ pub fn connect(url: &str) -> Result<Client, postgres::Error> {
     Client::connect(url, NoTls)
 }
 
-/// Runs one unit to its answer; gives the session back while it is usable.
-fn work(
-    url: &str,
-    bus: &Bus,
+/// One thread with its connection, opened when it is needed.
+struct Worker {
+    url: String,
+    bus: Arc<Bus>,
     session: Option<RefCell<Session>>,
-    mut unit: Box<dyn Unit>,
-) -> Option<RefCell<Session>> {
-    let mut session = match session.map_or_else(|| Session::open(url), Ok) {
-        Ok(session) => session,
-        Err(error) => {
-            unit.answer(Err(unavailable(&error)));
-            return None;
-        }
-    };
-    for attempt in 0..ATTEMPTS {
-        match once(&session, &mut *unit) {
-            Ok(said) => {
-                bus.say(said);
-                unit.answer(Ok(()));
-                return Some(session);
-            }
-            Err(Error::Storage(Storage::Conflict)) => {
-                thread::sleep(Duration::from_micros(u64::from(attempt * attempt) * 50));
-            }
-            Err(error) => {
-                let usable = !session.get_mut().client.is_closed();
-                unit.answer(Err(error));
-                return usable.then_some(session);
+}
+
+/// A unit that has run in the open transaction.
+struct Done {
+    outcome: Result<()>,
+    said: Vec<Said>,
+}
+
+impl Worker {
+    fn work(mut self, intake: &Intake) {
+        while let Some(first) = intake.pop() {
+            let company = if first.mode() == Mode::Append {
+                intake.pop_while(UNITS_PER_COMMIT - 1, |unit| unit.mode() == Mode::Append)
+            } else {
+                Vec::new()
+            };
+            if company.is_empty() {
+                self.alone(first);
+            } else {
+                self.together(std::iter::once(first).chain(company).collect());
             }
         }
     }
-    unit.answer(Err(Error::Storage(Storage::Unavailable("too many concurrent changes".to_owned()))));
-    Some(session)
+
+    /// Runs units in one transaction; one by one where that does not work out.
+    fn together(&mut self, mut units: Vec<Box<dyn Unit>>) {
+        let done = self.session().and_then(|session| once(session, &mut units));
+        match done {
+            Ok(done) => {
+                for (unit, Done { outcome, said }) in units.into_iter().zip(done) {
+                    self.bus.say(said);
+                    unit.answer(outcome);
+                }
+            }
+            Err(Error::Storage(Storage::OutcomeUnknown(text))) => {
+                self.forget_if_broken();
+                for unit in units {
+                    unit.answer(Err(Error::Storage(Storage::OutcomeUnknown(text.clone()))));
+                }
+            }
+            Err(_) => {
+                self.forget_if_broken();
+                units.into_iter().for_each(|unit| self.alone(unit));
+            }
+        }
+    }
+
+    /// Runs one unit to its answer, again and again while it loses against others.
+    fn alone(&mut self, unit: Box<dyn Unit>) {
+        let mut units = [unit];
+        let mut outcome = Err(Error::Storage(Storage::Conflict));
+        for attempt in 0..ATTEMPTS {
+            thread::sleep(Duration::from_micros(u64::from(attempt * attempt) * 50));
+            outcome = self.session().and_then(|session| once(session, &mut units));
+            if !matches!(outcome, Err(Error::Storage(Storage::Conflict))) {
+                break;
+            }
+        }
+        self.forget_if_broken();
+        let [unit] = units;
+        match outcome.map(|mut done| done.pop()) {
+            Ok(done) => {
+                let Done { outcome, said } = done.expect("every unit that ran is done");
+                self.bus.say(said);
+                unit.answer(outcome);
+            }
+            Err(Error::Storage(Storage::Conflict)) => {
+                let text = "too many concurrent changes".to_owned();
+                unit.answer(Err(Error::Storage(Storage::Unavailable(text))));
+            }
+            Err(error) => unit.answer(Err(error)),
+        }
+    }
+
+    fn session(&mut self) -> Result<&RefCell<Session>> {
+        match &mut self.session {
+            Some(session) => Ok(session),
+            none @ None => Ok(none.insert(Session::open(&self.url).map_err(|error| unavailable(&error))?)),
+        }
+    }
+
+    fn forget_if_broken(&mut self) {
+        self.session.take_if(|session| session.get_mut().client.is_closed());
+    }
 }
 
-fn once(session: &RefCell<Session>, unit: &mut dyn Unit) -> Result<Vec<Said>> {
-    let begin = match unit.mode() {
+/// Runs `units`, which are of one mode, in one transaction. An error concerns all of them; the outcome of one that
+/// failed before it had written anything is its own.
+fn once(session: &RefCell<Session>, units: &mut [Box<dyn Unit>]) -> Result<Vec<Done>> {
+    let Some(first) = units.first() else { return Ok(Vec::new()) };
+    let begin = match first.mode() {
         Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         Mode::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        Mode::Append => "BEGIN ISOLATION LEVEL REPEATABLE READ",
         Mode::Claim => "BEGIN ISOLATION LEVEL READ COMMITTED",
     };
     session.borrow_mut().batch(begin)?;
-    let mut tx = Tx::new(Backend::Postgres(session));
-    let ran = unit.run(&mut tx);
-    let said = std::mem::take(&mut tx.said);
-    if let Err(error) = ran {
-        // A lost connection has rolled back by itself.
-        let _ = session.borrow_mut().batch("ROLLBACK");
-        return Err(error);
+    let mut done = Vec::with_capacity(units.len());
+    for unit in units {
+        let before = session.borrow().marks;
+        let mut tx = Tx::new(Backend::Postgres(session));
+        let outcome = unit.run(&mut tx);
+        let said = std::mem::take(&mut tx.said);
+        if outcome.is_err() && session.borrow().marks != before {
+            // A lost connection has rolled back by itself.
+            let _ = session.borrow_mut().batch("ROLLBACK");
+            return outcome.map(|()| done);
+        }
+        let said = if outcome.is_ok() { said } else { Vec::new() };
+        done.push(Done { outcome, said });
     }
-    let mut session = session.borrow_mut();
-    session.client.batch_execute("COMMIT").map_err(|error| match explain(&error) {
+    session.borrow_mut().client.batch_execute("COMMIT").map_err(|error| match explain(&error) {
         Error::Storage(Storage::Unavailable(text)) => Error::Storage(Storage::OutcomeUnknown(text)),
         other => other,
     })?;
-    Ok(said)
+    Ok(done)
 }
 
 /// One connection with its prepared statements.
 pub struct Session {
     client: Client,
     statements: HashMap<String, Statement>,
+    /// How many statements have written or failed, and so left a mark on their transaction.
+    marks: u64,
 }
 
 impl Session {
@@ -114,7 +179,7 @@ impl Session {
         // A sequential scan of a table that happens to be small locks all of it under SERIALIZABLE, and units
         // that have nothing to do with each other collide. Every statement here has an index to go by.
         client.batch_execute("SET enable_seqscan = off")?;
-        Ok(RefCell::new(Self { client, statements: HashMap::new() }))
+        Ok(RefCell::new(Self { client, statements: HashMap::new(), marks: 0 }))
     }
 
     fn batch(&mut self, sql: &str) -> Result<()> {
@@ -125,12 +190,16 @@ impl Session {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(&for_postgres(sql)).map_err(|error| failed(&error, sql))?;
+        let statement = self.client.prepare(&for_postgres(sql)).map_err(|error| {
+            self.marks += 1;
+            failed(&error, sql)
+        })?;
         self.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
 
     pub fn execute(&mut self, sql: &str, parameters: &[&dyn ToValue]) -> Result<u64> {
+        self.marks += 1;
         let statement = self.statement(sql)?;
         let values: Vec<Value<'_>> = parameters.iter().map(|parameter| parameter.value()).collect();
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
@@ -143,10 +212,16 @@ impl Session {
         parameters: &[&dyn ToValue],
         map: impl Fn(Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
+        if !sql.starts_with("SELECT") {
+            self.marks += 1;
+        }
         let statement = self.statement(sql)?;
         let values: Vec<Value<'_>> = parameters.iter().map(|parameter| parameter.value()).collect();
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        let rows = self.client.query(&statement, &values).map_err(|error| failed(&error, sql))?;
+        let rows = self.client.query(&statement, &values).map_err(|error| {
+            self.marks += 1;
+            failed(&error, sql)
+        })?;
         rows.iter().map(|row| map(Row::Postgres(row))).collect()
     }
 }

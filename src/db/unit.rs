@@ -16,6 +16,8 @@ pub enum Mode {
     Read,
     /// SERIALIZABLE: reading and then writing means the same on both databases.
     Write,
+    /// REPEATABLE READ, several units to a transaction: for units that append rows and change rows they have read.
+    Append,
     /// READ COMMITTED, for the claim of jobs with SKIP LOCKED.
     Claim,
 }

@@ -170,7 +170,7 @@ async fn accept(app: &App, draft: Draft, key: Option<Use>) -> Result<Accepted> {
         }
         send::accept(tx, &here.ids, &here.lines, me.as_ref(), &draft)
     };
-    match app.db.write(unit).await {
+    match app.db.append(unit).await {
         Err(Error::Storage(Storage::OutcomeUnknown(reason))) => Err(was_it_stored(app, id, reason).await),
         answered => answered,
     }

@@ -1,8 +1,6 @@
 //! Conversations: what one of our numbers and one participant (a person or a group) say to each other, over
 //! whatever channel. A conversation is unique per number and participant.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -198,56 +196,24 @@ pub fn order_key(id: &ConversationId) -> String {
 
 /// Opens or extends the conversation by one message.
 pub fn touch(tx: &mut Tx<'_>, touch: &Touch<'_>) -> Result<Touched> {
-    let known = tx.optional(
-        "SELECT c.id, c.last_message_at, c.next_seq, c.group_provider_id,
-                CASE WHEN EXISTS (SELECT 1 FROM jobs j WHERE j.order_key = 'send/' || c.id)
-                     THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END
-         FROM conversations c WHERE c.number_id = ?1 AND c.participant = ?2",
-        &[touch.number, &touch.participant],
-        |row| {
-            let last: Time = row.get(1)?;
-            Ok(Touched {
-                id: row.get(0)?,
-                at: touch.now.max(last + Duration::from_millis(1)),
-                seq: row.get::<i64>(2)? + 1,
-                group_provider_id: row.get(3)?,
-                is_waiting: row.get(4)?,
-            })
-        },
-    )?;
-    match known {
-        Some(touched) => extend(tx, touch, &touched).map(|()| touched),
-        None => open(tx, touch),
-    }
-}
-
-fn extend(tx: &mut Tx<'_>, touch: &Touch<'_>, touched: &Touched) -> Result<()> {
-    tx.execute(
-        "UPDATE conversations SET agent_id = COALESCE(CAST(?2 AS TEXT), agent_id), channel = ?3, last_message_at = ?4,
-             last_message_preview = ?5, message_count = message_count + 1, next_seq = ?6
-         WHERE id = ?1",
-        &[
-            &touched.id,
-            &touch.agent.cloned(),
-            &touch.channel,
-            &touched.at,
-            &text::preview(touch.body),
-            &touched.seq,
-        ],
-    )?;
-    Ok(())
-}
-
-fn open(tx: &mut Tx<'_>, touch: &Touch<'_>) -> Result<Touched> {
     let members = touch.new_group.map(|members| {
         let members: Vec<Member> =
             members.iter().map(|member| Member { identifier: member.clone(), name: None }).collect();
         serde_json::to_string(&members).unwrap_or_else(|_| "[]".to_owned())
     });
-    tx.execute(
+    tx.one(
         "INSERT INTO conversations (id, account_id, number_id, agent_id, participant, channel, last_message_at,
              last_message_preview, message_count, next_seq, group_members, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 1, ?9, ?7)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 1, ?9, ?7)
+         ON CONFLICT (number_id, participant) DO UPDATE SET
+             agent_id = COALESCE(excluded.agent_id, conversations.agent_id), channel = excluded.channel,
+             last_message_at = CASE WHEN excluded.last_message_at > conversations.last_message_at
+                 THEN excluded.last_message_at ELSE conversations.last_message_at + 1 END,
+             last_message_preview = excluded.last_message_preview,
+             message_count = conversations.message_count + 1, next_seq = conversations.next_seq + 1
+         RETURNING id, last_message_at, next_seq, group_provider_id,
+             (SELECT CAST(COUNT(*) AS BIGINT) FROM (
+                  SELECT 1 FROM jobs WHERE order_key = 'send/' || conversations.id LIMIT 1) AS waiting)",
         &[
             touch.id,
             touch.account,
@@ -259,8 +225,16 @@ fn open(tx: &mut Tx<'_>, touch: &Touch<'_>) -> Result<Touched> {
             &text::preview(touch.body),
             &members,
         ],
-    )?;
-    Ok(Touched { id: touch.id.clone(), at: touch.now, seq: 1, group_provider_id: None, is_waiting: false })
+        |row| {
+            Ok(Touched {
+                id: row.get(0)?,
+                at: row.get(1)?,
+                seq: row.get(2)?,
+                group_provider_id: row.get(3)?,
+                is_waiting: row.get(4)?,
+            })
+        },
+    )
 }
 
 /// Opens the thread of a group that nobody has written in yet.

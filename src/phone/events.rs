@@ -44,15 +44,18 @@ pub struct Subject<'a> {
     pub channel: Channel,
 }
 
-/// Emits the events of one unit of work; who listens is looked up once per number.
+/// Emits the events of one unit of work; who listens is looked up once per account, and per number where an account
+/// has webhooks at all.
 #[derive(Default)]
 pub struct Emitter {
-    audiences: HashMap<NumberId, Audience>,
+    accounts: HashMap<AccountId, Interest>,
+    coverages: HashMap<NumberId, Coverage>,
 }
 
-/// Who is told of a number's events.
-struct Audience {
-    coverage: Coverage,
+/// Who of an account may want to be told anything.
+#[derive(Clone, Copy)]
+struct Interest {
+    has_webhooks: bool,
     is_followed: bool,
 }
 
@@ -68,13 +71,12 @@ impl Emitter {
         subject: &Subject<'_>,
         wait_until: Option<Time>,
     ) -> Result<()> {
-        let audience = self.audience(tx, subject, now)?;
+        let (coverage, is_followed) = self.audience(tx, subject, now)?;
         let agent_webhook =
-            audience.coverage.v1.as_ref().filter(|webhook| webhook.wants(kind)).map(|webhook| &webhook.id);
+            coverage.v1.as_ref().filter(|webhook| webhook.wants(kind)).map(|webhook| &webhook.id);
         let is_inbound = kind == Kind::AgentMessage;
-        let number_webhook =
-            audience.coverage.number.as_ref().filter(|_| is_inbound).map(|webhook| &webhook.id);
-        if agent_webhook.is_none() && number_webhook.is_none() && !audience.is_followed {
+        let number_webhook = coverage.number.as_ref().filter(|_| is_inbound).map(|webhook| &webhook.id);
+        if agent_webhook.is_none() && number_webhook.is_none() && !is_followed {
             return Ok(());
         }
         let event = EventId::new(ids);
@@ -91,7 +93,7 @@ impl Emitter {
                 &now,
             ],
         )?;
-        if audience.is_followed {
+        if is_followed {
             tx.announce(format!("event {}", subject.account));
         }
         let due = [(agent_webhook, kind), (number_webhook, Kind::MessageInbound)];
@@ -105,24 +107,42 @@ impl Emitter {
 
     /// Whether anybody is told of a text to this number.
     pub fn is_covered(&mut self, tx: &mut Tx<'_>, subject: &Subject<'_>, now: Time) -> Result<bool> {
-        let Audience { coverage, is_followed } = self.audience(tx, subject, now)?;
-        Ok(*is_followed || coverage.v1.is_some() || coverage.number.is_some())
+        let (coverage, is_followed) = self.audience(tx, subject, now)?;
+        Ok(is_followed || coverage.v1.is_some() || coverage.number.is_some())
     }
 
-    fn audience(&mut self, tx: &mut Tx<'_>, subject: &Subject<'_>, now: Time) -> Result<&Audience> {
-        if !self.audiences.contains_key(subject.number) {
-            let agent: Option<AgentId> = tx
-                .optional("SELECT agent_id FROM numbers WHERE id = ?1", &[subject.number], |row| row.get(0))?
-                .flatten();
-            let coverage = webhooks::covering(tx, subject.account, agent.as_ref(), subject.number)?;
-            let is_followed = tx.exists(
-                "SELECT 1 FROM listeners WHERE account_id = ?1 AND until > ?2 LIMIT 1",
-                &[subject.account, &now],
-            )?;
-            self.audiences.insert(subject.number.clone(), Audience { coverage, is_followed });
+    /// Who covers the number, and whether the account's events are followed.
+    fn audience(&mut self, tx: &mut Tx<'_>, subject: &Subject<'_>, now: Time) -> Result<(&Coverage, bool)> {
+        let interest = match self.accounts.get(subject.account) {
+            Some(known) => *known,
+            None => {
+                *self.accounts.entry(subject.account.clone()).or_insert(interest(tx, subject.account, now)?)
+            }
+        };
+        if !self.coverages.contains_key(subject.number) {
+            let coverage = if interest.has_webhooks { covering(tx, subject)? } else { Coverage::default() };
+            self.coverages.insert(subject.number.clone(), coverage);
         }
-        Ok(&self.audiences[subject.number])
+        Ok((&self.coverages[subject.number], interest.is_followed))
     }
+}
+
+fn interest(tx: &mut Tx<'_>, account: &AccountId, now: Time) -> Result<Interest> {
+    tx.one(
+        "SELECT (SELECT CAST(COUNT(*) AS BIGINT) FROM (
+                     SELECT 1 FROM webhooks WHERE account_id = ?1 AND url IS NOT NULL LIMIT 1) AS set_up),
+                (SELECT CAST(COUNT(*) AS BIGINT) FROM (
+                     SELECT 1 FROM listeners WHERE account_id = ?1 AND until > ?2 LIMIT 1) AS open)",
+        &[account, &now],
+        |row| Ok(Interest { has_webhooks: row.get(0)?, is_followed: row.get(1)? }),
+    )
+}
+
+fn covering(tx: &mut Tx<'_>, subject: &Subject<'_>) -> Result<Coverage> {
+    let agent: Option<AgentId> = tx
+        .optional("SELECT agent_id FROM numbers WHERE id = ?1", &[subject.number], |row| row.get(0))?
+        .flatten();
+    webhooks::covering(tx, subject.account, agent.as_ref(), subject.number)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one row with all its references")]

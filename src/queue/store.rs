@@ -117,7 +117,7 @@ pub fn hold_lane(tx: &mut Tx<'_>, lane: &str, holder: &Incarnation, now: Time) -
     if !tx.is_shared() {
         return Ok(true);
     }
-    let clock = tx.lease_clock();
+    let clock = tx.lease_clock("?1");
     let sql = format!(
         "INSERT INTO lanes (lane, holder, until) VALUES (?2, ?3, {clock} + ?4)
          ON CONFLICT (lane) DO UPDATE SET holder = EXCLUDED.holder, until = EXCLUDED.until
@@ -127,14 +127,17 @@ pub fn hold_lane(tx: &mut Tx<'_>, lane: &str, holder: &Incarnation, now: Time) -
     tx.exists(&sql, &[&now, &lane, holder, &LANE_HOLD_MILLIS])
 }
 
-/// Whether this process holds the lane, and so may hand its messages over directly.
-pub fn holds_lane(tx: &mut Tx<'_>, lane: &str, holder: &Incarnation, now: Time) -> Result<bool> {
+/// An expression for whether the process `?1` holds the lane named by `column` at the time `?2`, and so may hand
+/// its messages over directly.
+pub fn holds_lane(tx: &Tx<'_>, column: &str) -> String {
     if !tx.is_shared() {
-        return Ok(true);
+        return "1".to_owned();
     }
-    let clock = tx.lease_clock();
-    let sql = format!("SELECT 1 FROM lanes WHERE lane = ?2 AND holder = ?3 AND until > {clock}");
-    tx.exists(&sql, &[&now, &lane, holder])
+    let clock = tx.lease_clock("?2");
+    format!(
+        "(SELECT CAST(COUNT(*) AS BIGINT) FROM lanes
+          WHERE lanes.lane = {column} AND holder = CAST(?1 AS TEXT) AND until > {clock})"
+    )
 }
 
 /// A number's lane is held for so long at a time.

@@ -103,6 +103,8 @@ struct Line {
     is_imessage: bool,
     carrier: String,
     agent_id: Option<AgentId>,
+    /// This process works its lane and may hand its messages over directly.
+    is_ours: bool,
 }
 
 /// Accepts `draft`. `me` is this process, if it may hand messages over directly.
@@ -113,7 +115,7 @@ pub fn accept(
     me: Option<&Incarnation>,
     draft: &Draft,
 ) -> Result<Accepted> {
-    let line = sending_line(tx, draft)?;
+    let line = sending_line(tx, me, draft)?;
     let able = lines.get(&line.carrier);
     let participant = match &draft.to {
         Recipient::One(address) => address.as_str().to_owned(),
@@ -158,10 +160,7 @@ pub fn accept(
     )?;
     let order = Order { key: conversations::order_key(&touched.id), seq: touched.seq };
     let is_moving = able.is_some_and(super::super::lines::Ability::is_up) && !touched.is_waiting;
-    let direct = match me {
-        Some(me) if is_moving && queue::store::holds_lane(tx, line.id.as_str(), me, draft.now)? => Some(me),
-        Some(_) | None => None,
-    };
+    let direct = me.filter(|_| is_moving && line.is_ours);
     let status = if direct.is_some() { Status::Sending } else { Status::Queued };
     let row =
         NewRow { draft, line: &line, agent_id, channel, status, reply_unresolved, participant: &participant };
@@ -198,15 +197,19 @@ pub fn accept(
 }
 
 /// `from_number`, else `number_id`, else the agent's first number. A given agent must exist even when it loses.
-fn sending_line(tx: &mut Tx<'_>, draft: &Draft) -> Result<Line> {
+fn sending_line(tx: &mut Tx<'_>, me: Option<&Incarnation>, draft: &Draft) -> Result<Line> {
     let Sender { from_number, number_id, agent_id } = &draft.sender;
     if let Some(agent) = agent_id
         && !tx.exists("SELECT 1 FROM agents WHERE id = ?1 AND account_id = ?2", &[agent, &draft.account])?
     {
         return Err(Error::missing(Code::AgentNotFound, "agent", agent));
     }
-    let select = "SELECT id, e164, kind, status, carrier, agent_id FROM numbers WHERE account_id = ?1
-                  AND status <> 'released' AND";
+    let is_ours = queue::store::holds_lane(tx, "numbers.id");
+    let select = format!(
+        "SELECT id, e164, kind, status, carrier, agent_id, {is_ours} FROM numbers WHERE account_id = ?3
+         AND status <> 'released' AND"
+    );
+    let (account, me, now) = (&draft.account, me.cloned(), draft.now);
     let read = |row: crate::db::Row<'_>| {
         let line = Line {
             id: row.get(0)?,
@@ -214,20 +217,21 @@ fn sending_line(tx: &mut Tx<'_>, draft: &Draft) -> Result<Line> {
             is_imessage: row.get::<String>(2)? == "imessage",
             carrier: row.get(4)?,
             agent_id: row.get(5)?,
+            is_ours: row.get(6)?,
         };
         Ok((line, row.get::<String>(3)?))
     };
     let found = match (from_number, number_id, agent_id) {
         (Some(from), _, _) => tx
-            .optional(&format!("{select} e164 = ?2"), &[&draft.account, &from.as_str()], read)?
+            .optional(&format!("{select} e164 = ?4"), &[&me, &now, account, &from.as_str()], read)?
             .ok_or_else(|| Error::missing(Code::PhoneNumberNotFound, "number", from)),
         (None, Some(id), _) => tx
-            .optional(&format!("{select} id = ?2"), &[&draft.account, id], read)?
+            .optional(&format!("{select} id = ?4"), &[&me, &now, account, id], read)?
             .ok_or_else(|| Error::missing(Code::NumberNotFound, "number", id)),
         (None, None, Some(agent)) => tx
             .optional(
-                &format!("{select} agent_id = ?2 ORDER BY attached_at, id LIMIT 1"),
-                &[&draft.account, agent],
+                &format!("{select} agent_id = ?4 ORDER BY attached_at, id LIMIT 1"),
+                &[&me, &now, account, agent],
                 read,
             )?
             .ok_or_else(|| {

@@ -90,11 +90,17 @@ pub fn delivered(
     Ok(())
 }
 
+/// The messages' rows in the order of their ids. On `PostgreSQL` they are locked in that order too, so that two of
+/// these units never wait for each other crosswise.
 fn rows(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Row>> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
     let mut rows = Vec::with_capacity(ids.len());
-    with_ids(ids, |list, parameters| {
+    let locked = tx.locked();
+    with_ids(&ids, |list, parameters| {
         let sql = format!(
-            "SELECT id, account_id, conversation_id, number_id, channel, status FROM messages WHERE id IN ({list})"
+            "SELECT id, account_id, conversation_id, number_id, channel, status FROM messages WHERE id IN ({list})
+             ORDER BY id{locked}"
         );
         rows.extend(tx.query(&sql, parameters, |row| {
             Ok(Row {
@@ -109,7 +115,6 @@ fn rows(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Row>> {
         Ok(())
     })?;
     // Events are emitted in this order: messages of one conversation as they were accepted.
-    rows.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     Ok(rows)
 }
 
