@@ -17,6 +17,7 @@ use crate::db::Db;
 use crate::http::idempotency::Live;
 use crate::http::totals::Totals;
 use crate::id::Ids;
+use crate::jobs::accepter::Accepter;
 use crate::jobs::settler::Settler;
 use crate::media_store::MediaStore;
 use crate::net;
@@ -47,6 +48,8 @@ pub struct Parts {
     pub followed: Followed,
     /// What the carriers can do, for the nouns.
     pub lines: Lines,
+    /// Accepts messages.
+    pub accepter: Accepter,
     /// Records how hand-overs end.
     pub settler: Settler,
     /// The simulated network, when it runs inside this process.

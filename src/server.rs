@@ -23,6 +23,7 @@ use crate::db::{Db, Location};
 use crate::http::idempotency::Live;
 use crate::http::totals::Totals;
 use crate::id::Ids;
+use crate::jobs::accepter::Accepter;
 use crate::jobs::settler::Settler;
 use crate::jobs::{self, arrivals, presence, upkeep};
 use crate::media_store::MediaStore;
@@ -70,12 +71,14 @@ impl Server {
         let (inbox, arrived) = mpsc::channel(ARRIVALS);
         let house = House { config: &config, db: &db, clock: &clock, ids: &ids, tasks: &tasks, stop: &stop };
         let (carriers, network) = house.carriers(&inbox).await?;
-        let (settler, settling) = Settler::new(db.clone(), ids.clone(), clock.clone());
+        let lines = abilities(&carriers);
+        let settler = Settler::new(db.clone(), ids.clone(), clock.clone(), tasks.clone());
+        let accepter = Accepter::new(db.clone(), ids.clone(), lines.clone(), tasks.clone());
         let app = App::new(Parts {
             region,
             net: net::Client::new(policy(&config)?),
             media: MediaStore::folder(&config.data.join("media"))?,
-            lines: abilities(&carriers),
+            lines,
             carrier_order: config.carriers.iter().map(|carrier| carrier.name.clone()).collect(),
             carriers,
             network,
@@ -92,10 +95,9 @@ impl Server {
             waiting,
             followed,
             settler,
+            accepter,
         });
         presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;
-        #[expect(clippy::disallowed_methods, reason = "it outlives what the tracker waits for")]
-        tokio::spawn(app.stopped.clone().run_until_cancelled_owned(settling));
         app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));
         app.tasks.spawn(presence::watch(app.clone()));
         jobs::start(&app);

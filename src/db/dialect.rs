@@ -15,11 +15,12 @@ impl Tx<'_> {
         }
     }
 
-    /// Ends a select of rows that the unit is about to change, and waits for whoever changes them now.
-    pub const fn locked(&self) -> &'static str {
+    /// Ends a select of rows of `table` that the unit is about to change: waits for whoever changes them now, and
+    /// takes them in the order of `key`, so that two units never wait for each other crosswise.
+    pub fn locked(&self, table: &str, key: &str) -> String {
         match self.backend {
-            Backend::Sqlite(_) => "",
-            Backend::Postgres(_) => " FOR UPDATE",
+            Backend::Sqlite(_) => String::new(),
+            Backend::Postgres(_) => format!(" ORDER BY {key} FOR UPDATE OF {table}"),
         }
     }
 

@@ -18,17 +18,21 @@ use crate::id::Ids;
 mod bus;
 mod dialect;
 pub mod examine;
+mod gather;
 mod intake;
 pub mod migrate;
 mod postgres;
 mod presence;
+mod rows;
 mod sql;
 mod sqlite;
 mod tx;
 mod unit;
 mod value;
 
+pub use gather::{Gather, Missed};
 pub use presence::Presence;
+pub use rows::{in_powers, tuples};
 pub use tx::Tx;
 pub use value::{Column, Row, ToValue, Value, listed, padded};
 

@@ -89,7 +89,9 @@ impl Worker {
             }
             Err(_) => {
                 self.forget_if_broken();
-                units.into_iter().for_each(|unit| self.alone(unit));
+                for unit in units {
+                    self.alone(unit);
+                }
             }
         }
     }

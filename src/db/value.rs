@@ -20,6 +20,12 @@ pub trait ToValue {
     fn value(&self) -> Value<'_>;
 }
 
+impl ToValue for Value<'_> {
+    fn value(&self) -> Value<'_> {
+        *self
+    }
+}
+
 impl ToValue for i64 {
     fn value(&self) -> Value<'_> {
         Value::Int(*self)

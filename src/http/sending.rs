@@ -1,19 +1,17 @@
 //! What both doors do to send: accept in one unit, hand over, wait for the carrier's answer where that makes
 //! sense. It runs as a task of the server, not of the connection: a client that hangs up changes nothing.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::channel::{Channel, Failure, FailureCode};
-use crate::db::Tx;
 use crate::error::{Error, Result, Storage};
 use crate::id::{ConversationId, MessageId};
 use crate::jobs::send_message;
-use crate::phone::idempotency::{self, Use};
-use crate::phone::messages::send::{self, Accepted, Draft};
+use crate::phone::idempotency::Use;
+use crate::phone::messages::send::{Accepted, Draft};
 use crate::phone::messages::settle::Settlement;
 use crate::phone::messages::{self, Message, Status};
 
@@ -162,15 +160,7 @@ pub async fn send(app: &App, draft: Draft, key: Option<Use>) -> Result<Accepted>
 
 async fn accept(app: &App, draft: Draft, key: Option<Use>) -> Result<Accepted> {
     let id = draft.id.clone();
-    let (here, draft) = (app.clone(), Arc::new(draft));
-    let unit = move |tx: &mut Tx<'_>| {
-        let me = here.db.presence().incarnation();
-        if let Some(key) = &key {
-            idempotency::take(tx, key, draft.id.as_str(), me.as_ref(), draft.now)?;
-        }
-        send::accept(tx, &here.ids, &here.lines, me.as_ref(), &draft)
-    };
-    match app.db.append(unit).await {
+    match app.accepter.accept(draft, key).await {
         Err(Error::Storage(Storage::OutcomeUnknown(reason))) => Err(was_it_stored(app, id, reason).await),
         answered => answered,
     }

@@ -1,5 +1,5 @@
-//! What carriers bring in: texts, receipts, group changes. What has gathered is stored in one unit, then each is
-//! acknowledged to its carrier. A carrier offers again what was not.
+//! What carriers bring in: texts and group changes are stored in one unit with what else has gathered, receipts by
+//! the settler; then each is acknowledged to its carrier. A carrier offers again what was not.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::id::MessageId;
 use crate::phone::conversations::Member;
 use crate::phone::events::Emitter;
 use crate::phone::messages::receive::{self, Arrived, ArrivedGroup};
-use crate::phone::messages::settle::{self, Receipt, Report};
+use crate::phone::messages::settle::{Receipt, Report};
 
 /// Stored together at most.
 const BATCH: usize = 128;
@@ -25,23 +25,47 @@ pub async fn run(app: App, mut arrivals: mpsc::Receiver<Arrival>) {
     let mut gathered = Vec::with_capacity(BATCH);
     while arrivals.recv_many(&mut gathered, BATCH).await > 0 {
         gather_receipts(&mut arrivals, &mut gathered).await;
-        let batch = std::mem::take(&mut gathered);
-        let (inbound, stored): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|arrival| (arrival.inbound, arrival.stored)).unzip();
-        let unit = inbound.clone();
-        let here = app.clone();
-        let outcome = app.db.record(move |tx: &mut Tx<'_>| store_all(tx, &here, &unit)).await;
-        match outcome {
-            Ok(ids) => {
-                stored
-                    .into_iter()
-                    .zip(ids)
-                    .for_each(|(stored, id)| drop(stored.send(id.map(|id| id.to_string()))));
-            }
-            Err(error) => {
-                tracing::error!(?error, "a batch of arrivals could not be stored; trying one by one");
-                one_by_one(&app, inbound, stored).await;
-            }
+        let (receipts, others): (Vec<_>, Vec<_>) = gathered.drain(..).partition(is_receipt);
+        tokio::join!(store_receipts(&app, receipts), store_others(&app, others));
+    }
+}
+
+fn is_receipt(arrival: &Arrival) -> bool {
+    matches!(arrival.inbound, Inbound::Receipt(_))
+}
+
+async fn store_receipts(app: &App, arrivals: Vec<Arrival>) {
+    let receipt = |arrival: &Arrival| match &arrival.inbound {
+        Inbound::Receipt(receipt) => Some(report(receipt)),
+        Inbound::Text(_) | Inbound::Reaction { .. } | Inbound::Typing { .. } | Inbound::Group { .. } => None,
+    };
+    let receipts: Vec<Receipt> = arrivals.iter().filter_map(receipt).collect();
+    if !receipts.is_empty() && app.settler.report(receipts).await.is_ok() {
+        // Who does not wait for it any more will offer it again.
+        for arrival in arrivals {
+            let _ = arrival.stored.send(None);
+        }
+    }
+}
+
+async fn store_others(app: &App, arrivals: Vec<Arrival>) {
+    if arrivals.is_empty() {
+        return;
+    }
+    let (inbound, stored): (Vec<_>, Vec<_>) =
+        arrivals.into_iter().map(|arrival| (arrival.inbound, arrival.stored)).unzip();
+    let unit = inbound.clone();
+    let here = app.clone();
+    match app.db.record(move |tx: &mut Tx<'_>| store_all(tx, &here, &unit)).await {
+        Ok(ids) => {
+            stored
+                .into_iter()
+                .zip(ids)
+                .for_each(|(stored, id)| drop(stored.send(id.map(|id| id.to_string()))));
+        }
+        Err(error) => {
+            tracing::error!(?error, "a batch of arrivals could not be stored; trying one by one");
+            one_by_one(app, inbound, stored).await;
         }
     }
 }
@@ -49,7 +73,6 @@ pub async fn run(app: App, mut arrivals: mpsc::Receiver<Arrival>) {
 /// Receipts alone are nobody's hurry: they wait a moment for company, so that they do not cost the texts that are
 /// being sent a flush of their own. Anything else that comes ends the wait.
 async fn gather_receipts(arrivals: &mut mpsc::Receiver<Arrival>, gathered: &mut Vec<Arrival>) {
-    let is_receipt = |arrival: &Arrival| matches!(arrival.inbound, Inbound::Receipt(_));
     let until = tokio::time::Instant::now() + COMPANY;
     while gathered.len() < BATCH && gathered.iter().all(is_receipt) {
         match tokio::time::timeout_at(until, arrivals.recv_many(gathered, BATCH)).await {
@@ -76,19 +99,7 @@ async fn one_by_one(
 
 fn store_all(tx: &mut Tx<'_>, app: &App, batch: &[Inbound]) -> Result<Vec<Option<MessageId>>> {
     let mut emitter = Emitter::default();
-    let mut receipts = Vec::new();
-    let mut stored = Vec::with_capacity(batch.len());
-    for inbound in batch {
-        stored.push(match inbound {
-            Inbound::Receipt(receipt) => {
-                receipts.push(report(receipt));
-                None
-            }
-            _ => store(tx, app, &mut emitter, inbound)?,
-        });
-    }
-    settle::report_all(tx, &app.ids, &mut emitter, app.clock.now(), &receipts)?;
-    Ok(stored)
+    batch.iter().map(|inbound| store(tx, app, &mut emitter, inbound)).collect()
 }
 
 fn store(tx: &mut Tx<'_>, app: &App, emitter: &mut Emitter, inbound: &Inbound) -> Result<Option<MessageId>> {
@@ -109,16 +120,12 @@ fn store(tx: &mut Tx<'_>, app: &App, emitter: &mut Emitter, inbound: &Inbound) -
             };
             receive::receive(tx, &app.ids, &app.lines, emitter, now, &arrived)
         }
-        Inbound::Receipt(receipt) => {
-            settle::report_all(tx, &app.ids, emitter, now, &[report(receipt)])?;
-            Ok(None)
-        }
         Inbound::Group { to, group: seen } => {
             receive::group_changed(tx, &app.ids, now, to, &group(seen))?;
             Ok(None)
         }
-        // Tapbacks and typing come with the next stage; they are acknowledged and let go.
-        Inbound::Reaction { .. } | Inbound::Typing { .. } => Ok(None),
+        // Tapbacks and typing come with the next stage; they are acknowledged and let go. Receipts go another way.
+        Inbound::Reaction { .. } | Inbound::Typing { .. } | Inbound::Receipt(_) => Ok(None),
     }
 }
 

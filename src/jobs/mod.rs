@@ -14,6 +14,7 @@ use crate::phone::messages::send::Handover;
 use crate::phone::numbers::{self, Expiry, Number};
 use crate::queue::{self, Class, Job, Lane, Limits, Task, Wakes, Work, Worker};
 
+pub mod accepter;
 pub mod arrivals;
 pub mod deliver_webhook;
 pub mod fetch_media;

@@ -10,6 +10,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
 use crate::phone::events::Kind;
+use crate::phone::messages::accept::{self, Desk};
 use crate::phone::messages::send::{self, Draft, Handover, Recipient, Sender};
 use crate::phone::{conversations, messages};
 use crate::queue::Job;
@@ -88,7 +89,8 @@ pub fn accept(tx: &mut Tx<'_>, app: &App, wish: &Wish) -> Result<Answered> {
         now: app.clock.now(),
     };
     let me = app.db.presence().incarnation();
-    match send::accept(tx, &app.ids, &app.lines, me.as_ref(), &draft) {
+    let desk = Desk { ids: &app.ids, lines: &app.lines, me: me.as_ref() };
+    match accept::accept(tx, &desk, &draft) {
         Ok(accepted) => {
             Ok(Answered { message: Some(accepted.id), error: None, direct: accepted.direct.map(Box::new) })
         }

@@ -1,72 +1,72 @@
-//! Records how hand-overs ended, many in one unit: what has gathered while the last unit was being flushed goes
-//! together. One message alone does not wait for company.
+//! Records how hand-overs ended and what receipts say, many in one unit: what has gathered while the last unit was
+//! being flushed goes together. One message alone does not wait for company.
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::db::{Db, Tx};
+use crate::db::{Db, Gather, Tx};
+use crate::error::{Error, Result};
 use crate::id::{Ids, MessageId};
 use crate::phone::events::Emitter;
-use crate::phone::messages::settle::{self, Settlement};
+use crate::phone::messages::settle::{self, Ended, Receipt, Settlement};
 use crate::queue::Job;
 
 /// Settled together at most.
 const BATCH: usize = 128;
 
-/// Where hand-overs report their end.
+/// Where hand-overs report their end, and carriers their receipts.
 #[derive(Clone)]
-pub struct Settler(mpsc::UnboundedSender<Ended>);
+pub struct Settler(Gather<Settled, Result<()>>);
 
-struct Ended {
-    job: Job,
-    id: MessageId,
-    settlement: Settlement,
-    stored: oneshot::Sender<()>,
+enum Settled {
+    HandOver(Box<Ended>),
+    Receipts(Vec<Receipt>),
 }
 
 impl Settler {
-    /// A settler and the loop that does its work.
-    pub fn new(db: Db, ids: Ids, clock: Clock) -> (Self, impl Future<Output = ()>) {
-        let (ended, mut endings) = mpsc::unbounded_channel();
-        let work = async move {
-            let mut gathered = Vec::with_capacity(BATCH);
-            while endings.recv_many(&mut gathered, BATCH).await > 0 {
-                store(&db, &ids, &clock, std::mem::take(&mut gathered)).await;
-            }
-        };
-        (Self(ended), work)
+    pub fn new(db: Db, ids: Ids, clock: Clock, tasks: TaskTracker) -> Self {
+        let room = usize::MAX;
+        Self(Gather::new(BATCH, room, tasks, move |all| store(db.clone(), ids.clone(), clock.clone(), all)))
     }
 
     /// Returns once the settlement is stored.
     pub async fn settle(&self, job: Job, id: MessageId, settlement: Settlement) {
-        let (stored, is_stored) = oneshot::channel();
-        if self.0.send(Ended { job, id, settlement, stored }).is_ok() {
-            // Without an answer it could not be stored: the error was logged, and the lease runs out.
-            let _ = is_stored.await;
-        }
+        // What could not be stored was logged, and its lease runs out.
+        let _ = self.0.bring(Settled::HandOver(Box::new((job, id, settlement)))).await;
+    }
+
+    /// Returns once the receipts are stored. Those of one message are taken in the order in which they are brought.
+    pub async fn report(&self, receipts: Vec<Receipt>) -> Result<()> {
+        let broke_off = |_| Err(Error::Internal(anyhow::anyhow!("recording receipts broke off")));
+        self.0.bring(Settled::Receipts(receipts)).await.unwrap_or_else(broke_off)
     }
 }
 
-async fn store(db: &Db, ids: &Ids, clock: &Clock, batch: Vec<Ended>) {
-    let (ids, now) = (ids.clone(), clock.now());
-    let mut waiters = Vec::with_capacity(batch.len());
-    let mut endings = Vec::with_capacity(batch.len());
-    for Ended { job, id, settlement, stored } in batch {
-        waiters.push(stored);
-        endings.push((job, id, settlement));
+async fn store(db: Db, ids: Ids, clock: Clock, all: Vec<Settled>) -> Vec<Result<()>> {
+    let now = clock.now();
+    let count = all.len();
+    let (mut ended, mut receipts) = (Vec::with_capacity(count), Vec::new());
+    for one in all {
+        match one {
+            Settled::HandOver(hand_over) => ended.push(*hand_over),
+            Settled::Receipts(some) => receipts.extend(some),
+        }
     }
-    let endings = Arc::new(endings);
-    let outcome = db
-        .record(move |tx: &mut Tx<'_>| {
-            let mut emitter = Emitter::default();
-            settle::settle_all(tx, &ids, &mut emitter, now, &endings)
-        })
-        .await;
-    match outcome {
-        // Who waits may have gone: what was done is stored all the same.
-        Ok(()) => waiters.into_iter().for_each(|stored| stored.send(()).unwrap_or_default()),
-        Err(error) => tracing::error!(?error, "settlements could not be stored"),
+    let both = Arc::new((ended, receipts));
+    let unit = move |tx: &mut Tx<'_>| {
+        let (ended, receipts) = &*both;
+        let mut emitter = Emitter::default();
+        // A receipt often comes while the carrier's answer is still on its way into the database.
+        settle::settle_all(tx, &ids, &mut emitter, now, ended)?;
+        settle::report_all(tx, &ids, &mut emitter, now, receipts)
+    };
+    let stored = db.record(unit).await;
+    if let Err(error) = &stored {
+        tracing::error!(?error, "settlements could not be stored");
     }
+    let outcome =
+        || stored.as_ref().map_err(|_| anyhow::anyhow!("settlements could not be stored").into()).copied();
+    (0..count).map(|_| outcome()).collect()
 }

@@ -2,8 +2,10 @@
 //! can neither be lost nor left behind alone. The answer is stored beside it afterwards; if that did not happen,
 //! the next request gets its answer built from the object.
 
+use std::collections::HashSet;
+
 use crate::clock::Time;
-use crate::db::Tx;
+use crate::db::{ToValue, Tx, Value, in_powers, tuples};
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, Incarnation};
 
@@ -81,12 +83,45 @@ pub fn take(
     holder: Option<&Incarnation>,
     now: Time,
 ) -> Result<()> {
-    let taken = tx.execute(
-        "INSERT INTO idempotency (account_id, operation, key, fingerprint, object_id, holder, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (account_id, operation, key) DO NOTHING",
-        &[&used.account, &used.operation, &used.key, &used.fingerprint, &object_id, &holder.cloned(), &now],
+    let taken = take_all(tx, &[(used, object_id, now)], holder)?;
+    if taken.is_empty() { Err(in_progress()) } else { Ok(()) }
+}
+
+/// Takes keys for objects that this unit makes, and answers which objects got theirs.
+pub fn take_all(
+    tx: &mut Tx<'_>,
+    uses: &[(&Use, &str, Time)],
+    holder: Option<&Incarnation>,
+) -> Result<HashSet<String>> {
+    let mut taken = HashSet::with_capacity(uses.len());
+    for some in in_powers(uses) {
+        let values: Vec<Value<'_>> = some
+            .iter()
+            .flat_map(|(used, object_id, now)| {
+                let holder = holder.map_or(Value::Null, ToValue::value);
+                let Use { account, operation, key, fingerprint } = used;
+                let [account, operation] = [account.value(), operation.value()];
+                [account, operation, key.value(), fingerprint.value(), object_id.value(), holder, now.value()]
+            })
+            .collect();
+        let values: Vec<&dyn ToValue> = values.iter().map(|value| value as _).collect();
+        let sql = format!(
+            "INSERT INTO idempotency (account_id, operation, key, fingerprint, object_id, holder, created_at)
+             VALUES {} ON CONFLICT (account_id, operation, key) DO NOTHING RETURNING object_id",
+            tuples(some.len(), 7, "")
+        );
+        taken.extend(tx.query(&sql, &values, |row| row.get::<String>(0))?);
+    }
+    Ok(taken)
+}
+
+/// Gives the key back: its object was refused, and nothing was made.
+pub fn give_back(tx: &mut Tx<'_>, used: &Use) -> Result<()> {
+    tx.execute(
+        "DELETE FROM idempotency WHERE account_id = ?1 AND operation = ?2 AND key = ?3",
+        &[&used.account, &used.operation, &used.key],
     )?;
-    if taken == 0 { Err(in_progress()) } else { Ok(()) }
+    Ok(())
 }
 
 /// Stores the answer, of a made object or of a refusal that made none.

@@ -59,37 +59,42 @@ pub const LEASE: Duration = Duration::from_mins(3);
 
 /// Enqueues `draft` for whoever works its lane.
 pub fn enqueue(tx: &mut Tx<'_>, ids: &Ids, now: Time, draft: &Draft) -> Result<()> {
-    store::insert(tx, &JobId::new(ids), now, draft, None)?;
-    wake::lane(tx, &draft.lane, draft.run_at);
-    Ok(())
+    enqueue_all(tx, ids, now, &[(draft, None)]).map(drop)
+}
+
+/// Enqueues jobs, in this order where it matters. One with a lease is already claimed by that process, which begins
+/// it right after the commit.
+pub fn enqueue_all(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    now: Time,
+    drafts: &[(&Draft, Option<&Incarnation>)],
+) -> Result<Vec<Option<Job>>> {
+    let rows: Vec<_> = drafts.iter().map(|(draft, lease)| (JobId::new(ids), *draft, *lease)).collect();
+    store::insert(tx, now, &rows)?;
+    let claimed = rows.into_iter().map(|(id, draft, lease)| {
+        let Some(lease) = lease else {
+            wake::lane(tx, &draft.lane, draft.run_at);
+            return None;
+        };
+        Some(Job {
+            id,
+            lane: draft.lane.clone(),
+            task: draft.task.clone(),
+            order_key: draft.order.as_ref().map(|order| order.key.clone()),
+            attempt: 1,
+            origin: draft.origin.clone(),
+            lease: lease.clone(),
+            created_at: now,
+        })
+    });
+    Ok(claimed.collect())
 }
 
 /// Takes back the waiting job of `unique_key`, if there is one that nobody works on yet.
 pub fn withdraw(tx: &mut Tx<'_>, unique_key: &str) -> Result<()> {
     tx.execute("DELETE FROM jobs WHERE unique_key = ?1 AND lease IS NULL", &[&unique_key])?;
     Ok(())
-}
-
-/// Enqueues `draft` already claimed by this process, which begins at once after the commit.
-pub fn enqueue_claimed(
-    tx: &mut Tx<'_>,
-    ids: &Ids,
-    now: Time,
-    draft: &Draft,
-    lease: &Incarnation,
-) -> Result<Job> {
-    let id = JobId::new(ids);
-    store::insert(tx, &id, now, draft, Some(lease))?;
-    Ok(Job {
-        id,
-        lane: draft.lane.clone(),
-        task: draft.task.clone(),
-        order_key: draft.order.as_ref().map(|order| order.key.clone()),
-        attempt: 1,
-        origin: draft.origin.clone(),
-        lease: lease.clone(),
-        created_at: now,
-    })
 }
 
 /// The job is done: deletes it and wakes the next of its order.

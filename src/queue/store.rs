@@ -5,40 +5,53 @@ use anyhow::Context;
 use super::task::{Class, Lane};
 use super::{Draft, Job, LEASE, wake};
 use crate::clock::Time;
-use crate::db::Tx;
+use crate::db::{ToValue, Tx, Value};
 use crate::error::Result;
 use crate::id::{Incarnation, JobId};
 
+/// Writes new jobs, each under its id; `lease` claims it for that process from the first.
 pub(super) fn insert(
     tx: &mut Tx<'_>,
-    id: &JobId,
     now: Time,
-    draft: &Draft,
-    lease: Option<&Incarnation>,
+    jobs: &[(JobId, &Draft, Option<&Incarnation>)],
 ) -> Result<()> {
-    let task = serde_json::to_string(&draft.task).context("a task is plain data")?;
-    let (run_at, attempt) = if lease.is_some() { (now + LEASE, 1) } else { (draft.run_at, 0) };
-    let (key, seq) = draft.order.as_ref().map_or((None, 0), |order| (Some(&order.key), order.seq));
-    tx.execute(
-        "INSERT INTO jobs (id, class, lane, task, unique_key, order_key, seq, run_at, attempt, lease, origin, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-         ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING",
-        &[
-            id,
-            &draft.lane.class,
-            &draft.lane.name,
-            &task,
-            &draft.unique_key,
-            &key.cloned(),
-            &seq,
-            &run_at,
-            &attempt,
-            &lease.cloned(),
-            &draft.origin,
-            &now,
-        ],
+    let tasks = jobs
+        .iter()
+        .map(|(_, draft, _)| serde_json::to_string(&draft.task).context("a task is plain data"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<_> =
+        jobs.iter().zip(&tasks).map(|((id, draft, lease), task)| row(now, id, draft, *lease, task)).collect();
+    tx.insert(
+        "INSERT INTO jobs (id, class, lane, task, unique_key, order_key, seq, run_at, attempt, lease, origin, created_at)",
+        &rows,
+        "ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL DO NOTHING",
     )?;
     Ok(())
+}
+
+fn row<'a>(
+    now: Time,
+    id: &'a JobId,
+    draft: &'a Draft,
+    lease: Option<&'a Incarnation>,
+    task: &'a String,
+) -> Vec<Value<'a>> {
+    let (run_at, attempt) = if lease.is_some() { (now + LEASE, 1) } else { (draft.run_at, 0) };
+    let order = draft.order.as_ref();
+    vec![
+        id.value(),
+        draft.lane.class.value(),
+        draft.lane.name.value(),
+        task.value(),
+        draft.unique_key.value(),
+        order.map_or(Value::Null, |order| order.key.value()),
+        Value::Int(order.map_or(0, |order| order.seq)),
+        Value::Int(run_at.millis()),
+        Value::Int(attempt),
+        lease.map_or(Value::Null, ToValue::value),
+        draft.origin.value(),
+        Value::Int(now.millis()),
+    ]
 }
 
 /// Leases up to `most` due jobs of `lane`, oldest first, none of which has an older one of its order left.

@@ -50,8 +50,10 @@ fn exception(path: &Path, to: &str, rest: &str) -> Result<(), &'static str> {
         ("app", "http") if !rest.starts_with("idempotency::Live") && !rest.starts_with("totals::Totals") => {
             Err("the app holds two small stores of http and nothing else of it")
         }
-        ("app", "jobs") if !rest.starts_with("settler::Settler") => {
-            Err("the app holds the settler and no other job")
+        ("app", "jobs")
+            if !["settler::Settler", "accepter::Accepter"].iter().any(|held| rest.starts_with(held)) =>
+        {
+            Err("the app holds the accepter and the settler and no other job")
         }
         ("app", "phone") if !rest.starts_with("lines::Lines") => {
             Err("the app holds the lines and no other noun")

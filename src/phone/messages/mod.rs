@@ -11,9 +11,11 @@ use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, AgentId, ConversationId, MessageId, NumberId};
 use crate::words;
 
+pub mod accept;
 pub mod list;
 pub mod receive;
 pub mod send;
+mod senders;
 pub mod settle;
 mod together;
 

@@ -1,7 +1,8 @@
 //! A message that came: stored once however often its carrier offers it, with its conversation, meter row, event
 //! and attachments in one unit. Several images become several messages.
 
-use super::send::{self, Draft, Recipient, Sender};
+use super::accept::{self, Desk};
+use super::send::{Draft, Recipient, Sender};
 use super::{Direction, Status};
 use crate::address::Address;
 use crate::channel::Channel;
@@ -281,7 +282,7 @@ fn echo(
         answers: Some(id.clone()),
         now,
     };
-    match send::accept(tx, ids, lines, None, &draft) {
+    match accept::accept(tx, &Desk { ids, lines, me: None }, &draft) {
         // A person who cannot be answered has still been heard.
         Ok(_) | Err(crate::error::Error::Refused { .. }) => Ok(()),
         Err(error) => Err(error),

@@ -90,17 +90,16 @@ pub fn delivered(
     Ok(())
 }
 
-/// The messages' rows in the order of their ids. On `PostgreSQL` they are locked in that order too, so that two of
-/// these units never wait for each other crosswise.
+/// The messages' rows in the order of their ids.
 fn rows(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Row>> {
     let mut ids = ids.to_vec();
+    // Pieces too are locked in one order.
     ids.sort_unstable();
     let mut rows = Vec::with_capacity(ids.len());
-    let locked = tx.locked();
+    let locked = tx.locked("messages", "id");
     with_ids(&ids, |list, parameters| {
         let sql = format!(
-            "SELECT id, account_id, conversation_id, number_id, channel, status FROM messages WHERE id IN ({list})
-             ORDER BY id{locked}"
+            "SELECT id, account_id, conversation_id, number_id, channel, status FROM messages WHERE id IN ({list}){locked}"
         );
         rows.extend(tx.query(&sql, parameters, |row| {
             Ok(Row {
@@ -115,6 +114,7 @@ fn rows(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Row>> {
         Ok(())
     })?;
     // Events are emitted in this order: messages of one conversation as they were accepted.
+    rows.sort_unstable_by(|one, other| one.id.cmp(&other.id));
     Ok(rows)
 }
 

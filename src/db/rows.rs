@@ -1,0 +1,65 @@
+//! Many rows with few statements. Lists come in few lengths, so that few different statements are prepared.
+
+use super::tx::Tx;
+use super::value::Value;
+use crate::error::Result;
+
+/// Rows in one statement at most; a power of two.
+const MOST: usize = 64;
+
+impl Tx<'_> {
+    /// Inserts `rows`: `head` is `INSERT INTO table (columns)`, `tail` what follows the values. Answers how many rows
+    /// were written.
+    pub fn insert(&mut self, head: &str, rows: &[Vec<Value<'_>>], tail: &str) -> Result<u64> {
+        let mut written = 0;
+        for some in in_powers(rows) {
+            let sql = format!("{head} VALUES {} {tail}", tuples(some.len(), some[0].len(), ""));
+            let values: Vec<_> = some.iter().flatten().map(|value| value as _).collect();
+            written += self.execute(&sql, &values)?;
+        }
+        Ok(written)
+    }
+}
+
+/// Cuts `items` into pieces whose lengths are powers of two.
+pub fn in_powers<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let length = items.len().min(MOST);
+        let power = length.checked_ilog2()?;
+        let (piece, rest) = items.split_at(1 << power);
+        items = rest;
+        Some(piece)
+    })
+}
+
+/// `(?1, ?2), (?3, ?4), …`; with `cast` each placeholder is cast to that type.
+pub fn tuples(rows: usize, columns: usize, cast: &str) -> String {
+    let place = |number: usize| {
+        if cast.is_empty() { format!("?{number}") } else { format!("CAST(?{number} AS {cast})") }
+    };
+    let tuple = |row: usize| {
+        let places: Vec<String> = (1..=columns).map(|column| place(row * columns + column)).collect();
+        format!("({})", places.join(", "))
+    };
+    (0..rows).map(tuple).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_powers_of_two_and_leave_nothing_out() {
+        let items: Vec<usize> = (0..150).collect();
+        let lengths: Vec<usize> = in_powers(&items).map(<[usize]>::len).collect();
+        assert_eq!(lengths, [64, 64, 16, 4, 2]);
+        assert_eq!(in_powers(&items).flatten().copied().collect::<Vec<_>>(), items);
+        assert_eq!(in_powers::<usize>(&[]).count(), 0);
+    }
+
+    #[test]
+    fn placeholders_are_counted_through() {
+        assert_eq!(tuples(2, 2, ""), "(?1, ?2), (?3, ?4)");
+        assert_eq!(tuples(1, 2, "TEXT"), "(CAST(?1 AS TEXT), CAST(?2 AS TEXT))");
+    }
+}

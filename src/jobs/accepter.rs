@@ -1,0 +1,93 @@
+//! Accepts messages, many in one unit: what has gathered while the last unit was being flushed goes together. One
+//! message alone does not wait for company. What accepting means is in `phone/messages/accept`.
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use crate::db::{Db, Gather, Missed, Tx};
+use crate::error::{Error, Result, Storage};
+use crate::id::Ids;
+use crate::phone::idempotency::{self, Use};
+use crate::phone::lines::Lines;
+use crate::phone::messages::accept::{self, Desk};
+use crate::phone::messages::send::{Accepted, Draft};
+
+/// Accepts messages, as many in one unit as have gathered.
+#[derive(Clone)]
+pub struct Accepter(Gather<Asked, Result<Accepted>>);
+
+/// A message to accept.
+#[derive(Clone)]
+struct Asked {
+    draft: Draft,
+    key: Option<Use>,
+}
+
+/// Accepted together at most.
+const BATCH: usize = 64;
+/// Requests that may wait to be accepted; more are refused with `Storage::Overloaded`.
+const ROOM: usize = 4096;
+
+impl Accepter {
+    pub fn new(db: Db, ids: Ids, lines: Lines, tasks: TaskTracker) -> Self {
+        let desk = (db, ids, lines);
+        Self(Gather::new(BATCH, ROOM, tasks, move |asked| together(desk.clone(), asked)))
+    }
+
+    /// Returns once the message is stored. A key that is given is taken in the same unit.
+    pub async fn accept(&self, draft: Draft, key: Option<Use>) -> Result<Accepted> {
+        match self.0.bring(Asked { draft, key }).await {
+            Ok(answered) => answered,
+            Err(Missed::Full) => Err(Error::Storage(Storage::Overloaded)),
+            Err(Missed::BrokeOff) => Err(anyhow::anyhow!("accepting broke off").into()),
+        }
+    }
+}
+
+async fn together(desk: (Db, Ids, Lines), asked: Vec<Asked>) -> Vec<Result<Accepted>> {
+    let asked = Arc::new(asked);
+    let (db, ids, lines) = desk.clone();
+    let (here, all) = (db.clone(), Arc::clone(&asked));
+    let unit = move |tx: &mut Tx<'_>| {
+        let me = here.presence().incarnation();
+        take_and_accept(tx, &Desk { ids: &ids, lines: &lines, me: me.as_ref() }, &all)
+    };
+    match db.append(unit).await {
+        Ok(outcomes) => outcomes,
+        Err(Error::Storage(storage)) => asked.iter().map(|_| Err(Error::Storage(storage.clone()))).collect(),
+        Err(error) if asked.len() == 1 => vec![Err(error)],
+        Err(_) => {
+            // One of them is at fault; the others are not to suffer for it.
+            let mut outcomes = Vec::with_capacity(asked.len());
+            for one in asked.iter() {
+                outcomes.extend(Box::pin(together(desk.clone(), vec![one.clone()])).await);
+            }
+            outcomes
+        }
+    }
+}
+
+/// Takes the keys that are used, and accepts what got its own or needs none.
+fn take_and_accept(tx: &mut Tx<'_>, desk: &Desk<'_>, asked: &[Asked]) -> Result<Vec<Result<Accepted>>> {
+    let uses: Vec<_> = asked
+        .iter()
+        .filter_map(|Asked { draft, key }| key.as_ref().map(|key| (key, draft.id.as_str(), draft.now)))
+        .collect();
+    let taken = idempotency::take_all(tx, &uses, desk.me)?;
+    let may = |one: &&Asked| one.key.is_none() || taken.contains(one.draft.id.as_str());
+    let drafts: Vec<&Draft> = asked.iter().filter(may).map(|one| &one.draft).collect();
+    let mut accepted = accept::accept_all(tx, desk, &drafts)?.into_iter();
+    let mut outcomes = Vec::with_capacity(asked.len());
+    for one in asked {
+        let outcome = if may(&one) { accepted.next() } else { None };
+        let outcome = outcome.unwrap_or_else(|| Err(idempotency::in_progress()));
+        if let (Err(Error::Refused { .. } | Error::Invalid(_)), Some(key), true) =
+            (&outcome, &one.key, may(&one))
+        {
+            idempotency::give_back(tx, key)?;
+        }
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
