@@ -34,7 +34,7 @@ pub use gather::{Gather, Missed};
 pub use presence::Presence;
 pub use rows::{in_powers, tuples};
 pub use tx::Tx;
-pub use value::{Column, Row, ToValue, Value, listed, padded};
+pub use value::{Column, Row, ToValue, Value, listed, listed_from, padded};
 
 use bus::Bus;
 use intake::Intake;

@@ -77,7 +77,12 @@ pub fn padded<'a, T: ToValue>(values: &[&'a T]) -> Vec<&'a dyn ToValue> {
 
 /// `?1, ?2, …` up to `count`.
 pub fn listed(count: usize) -> String {
-    let places: Vec<String> = (1..=count).map(|place| format!("?{place}")).collect();
+    listed_from(1, count)
+}
+
+/// `?first, …` up to `?last`.
+pub fn listed_from(first: usize, last: usize) -> String {
+    let places: Vec<String> = (first..=last).map(|place| format!("?{place}")).collect();
     places.join(", ")
 }
 

@@ -2,7 +2,7 @@
 //! few seconds, because nobody pages through a hundred thousand rows by their exact number.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::app::App;
@@ -13,33 +13,68 @@ use crate::phone::conversations;
 
 /// Counted anew at every request up to here.
 const EXACT: i64 = 1_000;
+/// A large count is taken as it is for so long…
 const REMEMBERED: Duration = Duration::from_secs(5);
+/// …and for so long while it is being counted anew.
+const ANSWERED: Duration = Duration::from_mins(1);
 
 /// Large counts of a moment ago.
 #[derive(Clone, Default)]
-pub struct Totals(Arc<Mutex<HashMap<Counted, (i64, Time)>>>);
+pub struct Totals(Arc<Mutex<HashMap<Counted, Count>>>);
 
 /// Whose conversations were counted.
 type Counted = (AccountId, Option<AgentId>);
+
+#[derive(Clone, Copy)]
+struct Count {
+    total: i64,
+    counted_at: Time,
+    /// Somebody counts anew.
+    is_renewed: bool,
+}
 
 impl Totals {
     /// How many conversations an account, or one agent of it, has.
     pub async fn conversations(&self, app: &App, account: AccountId, agent: Option<AgentId>) -> Result<i64> {
         let now = app.clock.now();
-        let name = (account.clone(), agent.clone());
-        let known = self.0.lock().expect("counting does not panic").get(&name).copied();
-        if let Some((total, _)) = known.filter(|(_, until)| *until > now) {
-            return Ok(total);
+        let whose = (account, agent);
+        let Some(known) = self.known(&whose, now) else { return self.count(app, whose).await };
+        if now >= known.counted_at + REMEMBERED && !known.is_renewed {
+            let (totals, here) = (self.clone(), app.clone());
+            app.tasks.spawn(async move {
+                if let Err(error) = totals.count(&here, whose.clone()).await {
+                    tracing::debug!(%error, "a list's total could not be counted");
+                    totals.counts().remove(&whose);
+                }
+            });
         }
+        Ok(known.total)
+    }
+
+    /// A remembered count that may be answered. Whoever sees first that it is old is the one to count anew.
+    fn known(&self, whose: &Counted, now: Time) -> Option<Count> {
+        let mut counts = self.counts();
+        let count = counts.get_mut(whose).filter(|count| now < count.counted_at + ANSWERED)?;
+        let known = *count;
+        count.is_renewed |= now >= known.counted_at + REMEMBERED;
+        Some(known)
+    }
+
+    async fn count(&self, app: &App, whose: Counted) -> Result<i64> {
+        let counted_at = app.clock.now();
+        let (account, agent) = whose.clone();
         let unit =
             move |tx: &mut crate::db::Tx<'_>| conversations::count(tx, &account, agent.as_ref(), i64::MAX);
         let total = app.db.read(unit).await?;
-        let mut counts = self.0.lock().expect("counting does not panic");
         if total > EXACT {
-            counts.insert(name, (total, now + REMEMBERED));
+            self.counts().insert(whose, Count { total, counted_at, is_renewed: false });
         } else {
-            counts.remove(&name);
+            self.counts().remove(&whose);
         }
         Ok(total)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<Counted, Count>> {
+        self.0.lock().expect("counting does not panic")
     }
 }

@@ -1,6 +1,7 @@
 //! What happens later: one file per job. What a job *is* stands in `queue/task.rs`; here it is prepared inside
 //! the claiming unit, done outside of any, and its outcome recorded with its end.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::error::Result;
 use crate::phone::messages::Message;
 use crate::phone::messages::send::Handover;
 use crate::phone::numbers::{self, Expiry, Number};
-use crate::queue::{self, Class, Job, Lane, Limits, Task, Wakes, Work, Worker};
+use crate::queue::{self, Class, Job, Limits, Task, Wakes, Work, Worker};
 
 pub mod accepter;
 pub mod arrivals;
@@ -47,17 +48,43 @@ pub struct Jobs {
 impl Work for Jobs {
     type Ready = Ready;
 
-    fn is_open(&self, tx: &mut Tx<'_>, lane: &Lane) -> Result<bool> {
-        match lane.class {
-            Class::Send => send_message::is_open(tx, &self.app, lane),
-            Class::Hook | Class::Media | Class::Upkeep => Ok(true),
+    fn closed(&self, tx: &mut Tx<'_>, class: Class, lanes: &[&String]) -> Result<HashSet<String>> {
+        match class {
+            Class::Send => send_message::closed(tx, &self.app, lanes),
+            Class::Hook | Class::Media | Class::Upkeep => Ok(HashSet::new()),
         }
     }
 
-    fn prepare(&self, tx: &mut Tx<'_>, job: &Job) -> Result<Option<Ready>> {
+    fn prepare(&self, tx: &mut Tx<'_>, jobs: Vec<Job>) -> Result<Vec<(Job, Ready)>> {
+        let (sends, others): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|job| matches!(job.task, Task::SendMessage(_)));
+        let mut ready = send_message::prepare(tx, &self.app, sends)?;
+        for job in others {
+            if let Some(one) = self.prepare_one(tx, &job)? {
+                ready.push((job, one));
+            }
+        }
+        Ok(ready)
+    }
+
+    async fn perform(&self, job: Job, ready: Ready) {
+        let app = &self.app;
+        match ready {
+            Ready::HandOver(handover) => drop(send_message::hand_over(app, job, *handover).await),
+            Ready::InDoubt(message) => send_message::ask(app, job, *message).await,
+            Ready::Deliver(attempt) => deliver_webhook::perform(app, job, *attempt).await,
+            Ready::Fetch(media) => fetch_media::perform(app, job, *media).await,
+            Ready::Released(number) => release_number::perform(app, job, *number).await,
+            Ready::Upkeep => upkeep::perform(app, job).await,
+        }
+    }
+}
+
+impl Jobs {
+    fn prepare_one(&self, tx: &mut Tx<'_>, job: &Job) -> Result<Option<Ready>> {
         let app = &self.app;
         let ready = match &job.task {
-            Task::SendMessage(id) => send_message::prepare(tx, app, job, id)?,
+            Task::SendMessage(_) => None,
             Task::DeliverWebhook(id) => {
                 deliver_webhook::prepare(tx, app, id)?.map(|it| Ready::Deliver(Box::new(it)))
             }
@@ -79,18 +106,6 @@ impl Work for Jobs {
             queue::finish(tx, job)?;
         }
         Ok(ready)
-    }
-
-    async fn perform(&self, job: Job, ready: Ready) {
-        let app = &self.app;
-        match ready {
-            Ready::HandOver(handover) => drop(send_message::hand_over(app, job, *handover).await),
-            Ready::InDoubt(message) => send_message::ask(app, job, *message).await,
-            Ready::Deliver(attempt) => deliver_webhook::perform(app, job, *attempt).await,
-            Ready::Fetch(media) => fetch_media::perform(app, job, *media).await,
-            Ready::Released(number) => release_number::perform(app, job, *number).await,
-            Ready::Upkeep => upkeep::perform(app, job).await,
-        }
     }
 }
 

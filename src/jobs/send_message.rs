@@ -1,12 +1,13 @@
 //! The job that hands a message to its number's carrier. It never hands one over twice: a message found in
 //! `sending` is asked for, and stays `unconfirmed` where nobody can tell.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::carriers::{Answer, Connection, Question};
+use crate::carriers::{Answer, Question};
 use crate::channel::{Failure, FailureCode};
-use crate::db::Tx;
+use crate::db::{Tx, listed, padded};
 use crate::error::Result;
 use crate::id::MessageId;
 use crate::net::NetProblem;
@@ -14,31 +15,50 @@ use crate::phone::events::Emitter;
 use crate::phone::messages::Message;
 use crate::phone::messages::send::{self, Begun, Handover};
 use crate::phone::messages::settle::{self, Settlement};
-use crate::queue::{Job, Lane};
+use crate::queue::{self, Job, Task};
 
 use super::{Ready, outbound};
 
 /// A number's lane is closed while its carrier is down: its messages stay `queued`, in order.
-pub fn is_open(tx: &mut Tx<'_>, app: &App, lane: &Lane) -> Result<bool> {
-    let sql = "SELECT carrier FROM numbers WHERE id = ?1";
-    let carrier: Option<String> = tx.optional(sql, &[&lane.name], |row| row.get(0))?;
-    // A carrier that is not configured any more refuses each message by name.
-    Ok(carrier.and_then(|carrier| app.carrier(&carrier).map(Connection::is_up)).unwrap_or(true))
+pub fn closed(tx: &mut Tx<'_>, app: &App, lanes: &[&String]) -> Result<HashSet<String>> {
+    let mut closed = HashSet::new();
+    for some in lanes.chunks(128) {
+        let parameters = padded(some);
+        let sql = format!("SELECT id, carrier FROM numbers WHERE id IN ({})", listed(parameters.len()));
+        let carriers =
+            tx.query(&sql, &parameters, |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
+        // A carrier that is not configured any more refuses each message by name.
+        let is_down = |carrier: &str| app.carrier(carrier).is_some_and(|connection| !connection.is_up());
+        closed.extend(carriers.into_iter().filter(|(_, carrier)| is_down(carrier)).map(|(lane, _)| lane));
+    }
+    Ok(closed)
 }
 
-/// A queued message becomes `sending`, durably, before anything leaves; one past its validity expires instead.
-pub fn prepare(tx: &mut Tx<'_>, app: &App, job: &Job, id: &MessageId) -> Result<Option<Ready>> {
+/// Queued messages become `sending`, durably, before anything leaves; one past its validity expires instead.
+pub fn prepare(tx: &mut Tx<'_>, app: &App, jobs: Vec<Job>) -> Result<Vec<(Job, Ready)>> {
     let now = app.clock.now();
     let validity = Duration::from_secs(u64::from(app.config.message_validity_hours) * 3600);
-    if job.created_at + validity <= now && is_queued(tx, id)? {
-        settle::expire(tx, &app.ids, &mut Emitter::default(), now, id)?;
-        return Ok(None);
+    let mut valid = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let Task::SendMessage(id) = &job.task else { continue };
+        if job.created_at + validity <= now && is_queued(tx, id)? {
+            settle::expire(tx, &app.ids, &mut Emitter::default(), now, id)?;
+            queue::finish(tx, &job)?;
+        } else {
+            valid.push((id.clone(), job));
+        }
     }
-    Ok(match send::begin(tx, id)? {
-        Begun::HandOver(handover) => Some(Ready::HandOver(handover)),
-        Begun::InDoubt(message) => Some(Ready::InDoubt(message)),
-        Begun::Nothing => None,
-    })
+    let ids: Vec<&MessageId> = valid.iter().map(|(id, _)| id).collect();
+    let mut begun = send::begin_all(tx, &ids)?;
+    let mut ready = Vec::with_capacity(valid.len());
+    for (id, job) in valid {
+        match begun.remove(&id).unwrap_or(Begun::Nothing) {
+            Begun::HandOver(handover) => ready.push((job, Ready::HandOver(handover))),
+            Begun::InDoubt(message) => ready.push((job, Ready::InDoubt(message))),
+            Begun::Nothing => queue::finish(tx, &job)?,
+        }
+    }
+    Ok(ready)
 }
 
 fn is_queued(tx: &mut Tx<'_>, id: &MessageId) -> Result<bool> {

@@ -1,11 +1,13 @@
 //! The queue's statements: insert, claim, and giving back what a dead process held.
 
+use std::collections::HashSet;
+
 use anyhow::Context;
 
 use super::task::{Class, Lane};
 use super::{Draft, Job, LEASE, wake};
 use crate::clock::Time;
-use crate::db::{ToValue, Tx, Value};
+use crate::db::{ToValue, Tx, Value, in_powers, listed_from, padded};
 use crate::error::Result;
 use crate::id::{Incarnation, JobId};
 
@@ -54,26 +56,37 @@ fn row<'a>(
     ]
 }
 
-/// Leases up to `most` due jobs of `lane`, oldest first, none of which has an older one of its order left.
-pub fn claim(tx: &mut Tx<'_>, lane: &Lane, lease: &Incarnation, now: Time, most: usize) -> Result<Vec<Job>> {
+/// Leases up to `most` due jobs of these lanes, oldest first, none of which has an older one of its order left.
+pub fn claim(
+    tx: &mut Tx<'_>,
+    class: Class,
+    lanes: &[&String],
+    lease: &Incarnation,
+    now: Time,
+    most: usize,
+) -> Result<Vec<Job>> {
     let (skip_locked, materialized) = (tx.skip_locked(), tx.materialized());
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let until = now + LEASE;
+    let mut parameters: Vec<&dyn ToValue> = vec![&class, &now, &most, lease, &until];
+    parameters.extend(padded(lanes));
     let sql = format!(
         "WITH due AS{materialized} (
              SELECT j.id AS id FROM jobs j
-             WHERE j.class = ?1 AND j.lane = ?2 AND j.run_at <= ?3
+             WHERE j.class = ?1 AND j.lane IN ({}) AND j.run_at <= ?2
                AND (j.order_key IS NULL OR NOT EXISTS (
                     SELECT 1 FROM jobs o WHERE o.order_key = j.order_key AND o.seq < j.seq))
-             ORDER BY j.run_at, j.id LIMIT ?4{skip_locked})
-         UPDATE jobs SET lease = ?5, attempt = attempt + 1, run_at = ?6
+             ORDER BY j.run_at, j.id LIMIT ?3{skip_locked})
+         UPDATE jobs SET lease = ?4, attempt = attempt + 1, run_at = ?5
          WHERE id IN (SELECT id FROM due)
-         RETURNING id, task, order_key, attempt, origin, created_at, seq"
+         RETURNING id, task, order_key, attempt, origin, created_at, seq, lane",
+        listed_from(6, parameters.len())
     );
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let mut jobs = tx.query(&sql, &[&lane.class, &lane.name, &now, &most, lease, &(now + LEASE)], |row| {
+    let mut jobs = tx.query(&sql, &parameters, |row| {
         let task: String = row.get(1)?;
         let job = Job {
             id: row.get(0)?,
-            lane: lane.clone(),
+            lane: Lane { class, name: row.get(7)? },
             task: serde_json::from_str(&task).context("reading a job's task")?,
             order_key: row.get(2)?,
             attempt: row.get(3)?,
@@ -125,19 +138,37 @@ pub fn due_lanes(tx: &mut Tx<'_>, class: Class, now: Time) -> Result<Vec<String>
     )
 }
 
-/// Takes or renews this process's hold of a number's sending lane; `false` while another live process has it.
-pub fn hold_lane(tx: &mut Tx<'_>, lane: &str, holder: &Incarnation, now: Time) -> Result<bool> {
+/// Takes or renews this process's hold of numbers' sending lanes; answers those it holds now. The others are held by
+/// another live process.
+pub fn hold_lanes(
+    tx: &mut Tx<'_>,
+    lanes: &[&String],
+    holder: &Incarnation,
+    now: Time,
+) -> Result<HashSet<String>> {
     if !tx.is_shared() {
-        return Ok(true);
+        return Ok(lanes.iter().map(|lane| (*lane).clone()).collect());
     }
+    // In one order for everyone, so that two units never wait for each other crosswise.
+    let mut lanes = lanes.to_vec();
+    lanes.sort_unstable();
     let clock = tx.lease_clock("?1");
-    let sql = format!(
-        "INSERT INTO lanes (lane, holder, until) VALUES (?2, ?3, {clock} + ?4)
-         ON CONFLICT (lane) DO UPDATE SET holder = EXCLUDED.holder, until = EXCLUDED.until
-         WHERE lanes.holder = EXCLUDED.holder OR lanes.until < {clock}
-         RETURNING lane"
-    );
-    tx.exists(&sql, &[&now, &lane, holder, &LANE_HOLD_MILLIS])
+    let mut held = HashSet::with_capacity(lanes.len());
+    for some in in_powers(&lanes) {
+        let rows: Vec<String> =
+            (4..4 + some.len()).map(|lane| format!("(?{lane}, ?2, {clock} + ?3)")).collect();
+        let sql = format!(
+            "INSERT INTO lanes (lane, holder, until) VALUES {}
+             ON CONFLICT (lane) DO UPDATE SET holder = EXCLUDED.holder, until = EXCLUDED.until
+             WHERE lanes.holder = EXCLUDED.holder OR lanes.until < {clock}
+             RETURNING lane",
+            rows.join(", ")
+        );
+        let mut parameters: Vec<&dyn ToValue> = vec![&now, holder, &LANE_HOLD_MILLIS];
+        parameters.extend(some.iter().map(|lane| *lane as &dyn ToValue));
+        held.extend(tx.query(&sql, &parameters, |row| row.get::<String>(0))?);
+    }
+    Ok(held)
 }
 
 /// An expression for whether the process `?1` holds the lane named by `column` at the time `?2`, and so may hand
@@ -182,6 +213,7 @@ pub fn bury_the_dead(tx: &mut Tx<'_>, me: &Incarnation, run_at: Time) -> Result<
         for lane in &jobs {
             wake::lane(tx, lane, run_at);
         }
+        wake::everywhere(tx);
     }
     Ok(buried)
 }

@@ -16,6 +16,13 @@ pub(super) fn lane(tx: &mut Tx<'_>, lane: &Lane, run_at: Time) {
     tx.announce(format!("lane {} {} {}", lane.class, run_at.millis(), lane.name));
 }
 
+/// Says that work may be found anywhere, once the unit is committed: lanes were freed.
+pub(super) fn everywhere(tx: &mut Tx<'_>) {
+    tx.announce(EVERYWHERE.to_owned());
+}
+
+const EVERYWHERE: &str = "lanes freed";
+
 /// Lanes of one class that got work, with the earliest time it is due.
 #[derive(Clone, Default)]
 pub struct Wakes(Arc<Inner>);
@@ -37,6 +44,8 @@ impl Wakes {
                 && lane_class == class
             {
                 gather.add(name, run_at);
+            } else if topic == EVERYWHERE {
+                gather.look_again();
             }
         });
         wakes

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::store;
-use super::task::{Class, Lane};
+use super::task::Class;
 use super::{Job, Wakes};
 use crate::clock::{Clock, Time};
 use crate::db::{Db, Tx};
@@ -24,12 +24,12 @@ use crate::id::Incarnation;
 pub trait Work: Send + Sync + 'static {
     type Ready: Send + 'static;
 
-    /// Whether jobs of this lane may be claimed now; a closed lane is looked at again at the next poll.
-    fn is_open(&self, tx: &mut Tx<'_>, lane: &Lane) -> Result<bool>;
+    /// Those of `lanes` whose jobs may not be claimed now; they are looked at again at the next poll.
+    fn closed(&self, tx: &mut Tx<'_>, class: Class, lanes: &[&String]) -> Result<HashSet<String>>;
 
-    /// Writes what must be durable before anything happens outside, and gathers what is needed for it. `None`
-    /// when there is nothing to do outside: what becomes of the job was then written here as well.
-    fn prepare(&self, tx: &mut Tx<'_>, job: &Job) -> Result<Option<Self::Ready>>;
+    /// Writes what must be durable before anything happens outside, and gathers what is needed for it. A job with
+    /// nothing to do outside is left out: what becomes of it was then written here as well.
+    fn prepare(&self, tx: &mut Tx<'_>, jobs: Vec<Job>) -> Result<Vec<(Job, Self::Ready)>>;
 
     /// Does it, and records the outcome together with the job's end.
     async fn perform(&self, job: Job, ready: Self::Ready);
@@ -48,6 +48,8 @@ pub struct Limits {
 const LANES_PER_UNIT: usize = 32;
 const JOBS_PER_UNIT: usize = 256;
 const POLL: Duration = Duration::from_secs(1);
+/// How often the hold of a lane is renewed, or looked whether another process still has it.
+const HOLD_LOOK: Duration = Duration::from_secs(5);
 /// Pause before the database is tried again.
 const RECOVERY: Duration = Duration::from_millis(50);
 
@@ -72,6 +74,8 @@ struct State {
     /// When lanes will have due jobs.
     later: BTreeSet<(Time, String)>,
     held_until: HashMap<String, Time>,
+    /// Lanes that another process holds, and until when they are left alone.
+    others_until: HashMap<String, Time>,
     polled_at: Time,
 }
 
@@ -96,6 +100,7 @@ impl<W: Work> Worker<W> {
             self.note_wakes(&mut state);
             if self.wakes.wants_a_look() {
                 state.polled_at = Time::from_millis(0);
+                state.others_until.clear();
             }
             if !self.may_claim() {
                 // The database recovers, or another incarnation begins: nothing tells, so look again soon.
@@ -152,12 +157,12 @@ impl<W: Work> Worker<W> {
             return false;
         }
         let lanes = asked.clone();
+        let most = JOBS_PER_UNIT.min(self.limits.in_all.saturating_sub(state.in_all));
         let (class, exclusive, work) = (self.class, self.limits.exclusive, Arc::clone(&self.work));
         let unit = move |tx: &mut Tx<'_>| {
-            lanes
-                .iter()
-                .map(|lane| look(tx, &*work, class, exclusive, lane, &me, now))
-                .collect::<Result<Vec<_>>>()
+            let claimant = Claimant { class, me: &me, now, most };
+            let held = if exclusive { Some(claimant.hold(tx, &lanes)?) } else { None };
+            look(tx, &*work, &claimant, &lanes, held.as_ref())
         };
         match self.db.claim(unit).await {
             Ok(found) => found.into_iter().for_each(|found| self.begin(state, found, now, ended)),
@@ -190,9 +195,10 @@ impl<W: Work> Worker<W> {
         if self.limits.exclusive {
             if !found.held {
                 state.held_until.remove(&found.lane);
+                state.others_until.insert(found.lane, now + HOLD_LOOK);
                 return;
             }
-            state.held_until.entry(found.lane.clone()).or_insert(now + Duration::from_secs(5));
+            state.held_until.entry(found.lane.clone()).or_insert(now + HOLD_LOOK);
         }
         if !found.drained {
             state.heat(found.lane.clone());
@@ -226,34 +232,70 @@ impl Drop for Ending {
 #[derive(Clone)]
 struct Asked {
     lane: String,
-    most: usize,
+    room: usize,
     renew: bool,
 }
 
+/// Who looks, for what, and when.
+struct Claimant<'a> {
+    class: Class,
+    me: &'a Incarnation,
+    now: Time,
+    /// Jobs that may be claimed in all.
+    most: usize,
+}
+
+impl Claimant<'_> {
+    /// Which of `lanes` this process holds.
+    fn hold(&self, tx: &mut Tx<'_>, lanes: &[Asked]) -> Result<HashSet<String>> {
+        let due: Vec<&String> = lanes.iter().filter(|asked| asked.renew).map(|asked| &asked.lane).collect();
+        let mut held = store::hold_lanes(tx, &due, self.me, self.now)?;
+        held.extend(lanes.iter().filter(|asked| !asked.renew).map(|asked| asked.lane.clone()));
+        Ok(held)
+    }
+}
+
+/// Claims and prepares what is due in `lanes`; `held`, where given, are those that are ours to work.
 fn look<W: Work>(
     tx: &mut Tx<'_>,
     work: &W,
-    class: Class,
-    exclusive: bool,
-    asked: &Asked,
-    me: &Incarnation,
-    now: Time,
-) -> Result<Found<W::Ready>> {
-    let lane = Lane { class, name: asked.lane.clone() };
-    let held = !exclusive || !asked.renew || store::hold_lane(tx, &lane.name, me, now)?;
-    let claimed = if held && work.is_open(tx, &lane)? {
-        store::claim(tx, &lane, me, now, asked.most)?
-    } else {
-        Vec::new()
-    };
-    let drained = claimed.len() < asked.most;
-    let mut jobs = Vec::with_capacity(claimed.len());
-    for job in claimed {
-        if let Some(ready) = work.prepare(tx, &job)? {
-            jobs.push((job, ready));
+    claimant: &Claimant<'_>,
+    lanes: &[Asked],
+    held: Option<&HashSet<String>>,
+) -> Result<Vec<Found<W::Ready>>> {
+    let is_held = |asked: &Asked| held.is_none_or(|held| held.contains(&asked.lane));
+    let ours: Vec<&String> = lanes.iter().filter(|asked| is_held(asked)).map(|asked| &asked.lane).collect();
+    let closed = work.closed(tx, claimant.class, &ours)?;
+    let open = |asked: &&Asked| is_held(asked) && !closed.contains(&asked.lane);
+    // Lanes with room for whatever comes are claimed together, the others each as far as it goes.
+    let (ample, narrow): (Vec<&Asked>, Vec<&Asked>) =
+        lanes.iter().filter(open).partition(|asked| asked.room >= claimant.most);
+    let groups = std::iter::once(ample).chain(narrow.into_iter().map(|asked| vec![asked]));
+    let (mut jobs, mut drained) = (Vec::new(), HashSet::new());
+    for group in groups.filter(|group| !group.is_empty()) {
+        let most = group[0].room.min(claimant.most - jobs.len());
+        let names: Vec<&String> = group.iter().map(|asked| &asked.lane).collect();
+        let claimed = if most > 0 {
+            store::claim(tx, claimant.class, &names, claimant.me, claimant.now, most)?
+        } else {
+            Vec::new()
+        };
+        if claimed.len() < most {
+            drained.extend(names);
         }
+        jobs.extend(claimed);
     }
-    Ok(Found { lane: lane.name, jobs, drained, held })
+    let mut ready: HashMap<String, Vec<(Job, W::Ready)>> = HashMap::new();
+    for (job, what) in work.prepare(tx, jobs)? {
+        ready.entry(job.lane.name.clone()).or_default().push((job, what));
+    }
+    let found = lanes.iter().map(|asked| Found {
+        jobs: ready.remove(&asked.lane).unwrap_or_default(),
+        drained: drained.contains(&asked.lane) || !open(&asked),
+        held: is_held(asked),
+        lane: asked.lane.clone(),
+    });
+    Ok(found.collect())
 }
 
 impl State {
@@ -279,10 +321,9 @@ impl State {
 
     /// Takes hot lanes that have room, in turn. A lane that is full stays hot.
     fn choose(&mut self, limits: &Limits, now: Time) -> Vec<Asked> {
-        let mut left = JOBS_PER_UNIT.min(limits.in_all.saturating_sub(self.in_all));
         let mut asked = Vec::new();
         for _ in 0..self.hot.len() {
-            if left == 0 || asked.len() == LANES_PER_UNIT {
+            if !self.has_room(limits) || asked.len() == LANES_PER_UNIT {
                 break;
             }
             let Some(lane) = self.hot.pop_front() else { break };
@@ -291,14 +332,20 @@ impl State {
                 self.hot.push_back(lane);
                 continue;
             }
-            let most = room.min(left);
-            left -= most;
+            if let Some(until) = self.others_until.get(&lane).copied() {
+                if now < until {
+                    self.is_hot.remove(&lane);
+                    self.later.insert((until, lane));
+                    continue;
+                }
+                self.others_until.remove(&lane);
+            }
             self.is_hot.remove(&lane);
             let renew = self.held_until.get(&lane).is_none_or(|until| *until <= now);
             if renew {
                 self.held_until.remove(&lane);
             }
-            asked.push(Asked { lane, most, renew });
+            asked.push(Asked { lane, room, renew });
         }
         asked
     }

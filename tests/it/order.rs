@@ -32,7 +32,7 @@ async fn enqueue(db: &Db, ids: &Ids, name: &str, key: &str, seq: i64) {
 
 async fn claim(db: &Db, now: Time) -> Vec<Job> {
     let me = Incarnation::from_text("inc_me");
-    db.claim(move |tx| store::claim(tx, &lane(), &me, now, 100)).await.unwrap()
+    db.claim(move |tx| store::claim(tx, lane().class, &[&lane().name], &me, now, 100)).await.unwrap()
 }
 
 fn names(jobs: &[Job]) -> Vec<String> {
@@ -121,7 +121,7 @@ async fn a_retrying_send_keeps_its_place() {
     let later = START + Duration::from_mins(1);
     server
         .write(move |tx| {
-            let jobs = store::claim(tx, &sends, &me, START, 100)?;
+            let jobs = store::claim(tx, sends.class, &[&sends.name], &me, START, 100)?;
             for job in jobs {
                 let (run_at, reason) = match &job.task {
                     Task::SendMessage(id) if *id == wanted => (later, "busy".to_owned()),
@@ -130,7 +130,7 @@ async fn a_retrying_send_keeps_its_place() {
                         continue;
                     }
                 };
-                assert!(matches!(send::begin(tx, &wanted)?, Begun::HandOver(_)));
+                assert!(matches!(send::begin_all(tx, &[&wanted])?.get(&wanted), Some(Begun::HandOver(_))));
                 let settlement = Settlement::Later { run_at, reason };
                 settle::settle(tx, &made, &mut Emitter::default(), START, &job, &wanted, &settlement)?;
             }

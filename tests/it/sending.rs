@@ -82,8 +82,8 @@ async fn one_found_sending_that_the_carrier_never_saw_is_sent_once() {
             if tx.is_shared() {
                 tx.execute("INSERT INTO incarnations (id) VALUES (?1)", &[&dead])?;
             }
-            assert_eq!(store::claim(tx, &sends, &dead, START, 10)?.len(), 1);
-            assert!(matches!(send::begin(tx, &sending)?, Begun::HandOver(_)));
+            assert_eq!(store::claim(tx, sends.class, &[&sends.name], &dead, START, 10)?.len(), 1);
+            assert!(matches!(send::begin_all(tx, &[&sending])?.get(&sending), Some(Begun::HandOver(_))));
             Ok(())
         })
         .await;

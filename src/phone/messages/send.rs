@@ -1,11 +1,13 @@
 //! What is to be sent, and what its carrier needs to know: the plain data of sending, and the beginning of a
 //! queued message's hand-over. How a message is accepted is in `accept`, how it ends in `settle`.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Effect, Status, urls};
 use crate::address::{Address, E164};
 use crate::channel::Channel;
 use crate::clock::Time;
-use crate::db::Tx;
+use crate::db::{Tx, listed, padded};
 use crate::error::Result;
 use crate::id::{AccountId, AgentId, ConversationId, GroupId, MessageId, NumberId};
 use crate::phone::conversations;
@@ -93,44 +95,85 @@ pub struct Accepted {
     pub is_moving: bool,
 }
 
-/// A queued message is claimed: marks it `sending` and gathers what its carrier needs. `None` if it needs no
-/// hand-over any more.
-pub fn begin(tx: &mut Tx<'_>, id: &MessageId) -> Result<Begun> {
-    let claimed = tx.optional(
-        "UPDATE messages SET status = 'sending', attempt = attempt + 1 WHERE id = ?1 AND status = 'queued'
-         RETURNING number_id, conversation_id, attempt, from_address, to_address, channel, body, media_urls, effect,
-                   reply_to, reply_unresolved",
-        &[id],
-        |row| {
-            let handover = Handover {
-                message_id: id.clone(),
-                carrier: String::new(),
-                attempt: row.get(2)?,
-                from: row.get(3)?,
-                to: Target::Person(row.get(4)?),
-                channel: row.get(5)?,
-                body: row.get(6)?,
-                media_urls: urls(&row.get::<String>(7)?),
-                effect: row.get(8)?,
-                reply_to: row.get::<Option<MessageId>>(9)?.map(|parent| (parent, None)),
-            };
-            Ok((handover, row.get::<NumberId>(0)?, row.get::<ConversationId>(1)?, row.get::<Option<bool>>(10)?))
-        },
-    )?;
-    let Some((mut handover, number, conversation, reply_unresolved)) = claimed else {
-        let message = messages::find(tx, id)?;
-        return Ok(match message {
-            Some(message) if message.status == Status::Sending => Begun::InDoubt(Box::new(message)),
-            Some(_) | None => Begun::Nothing,
-        });
-    };
-    handover.carrier = tx.one("SELECT carrier FROM numbers WHERE id = ?1", &[&number], |row| row.get(0))?;
-    if handover.channel == Channel::Imessage {
-        thread(tx, &mut handover, &conversation, reply_unresolved)?;
-    } else {
-        (handover.effect, handover.reply_to) = (None, None);
+/// The queued messages of claimed jobs: marks them `sending` and gathers what their carriers need.
+pub fn begin_all(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<HashMap<MessageId, Begun>> {
+    let mut begun = HashMap::with_capacity(ids.len());
+    for some in ids.chunks(128) {
+        let claimed = claim(tx, some)?;
+        let carriers = carriers(tx, claimed.iter().map(|claimed| &claimed.number))?;
+        for Claimed { mut handover, number, conversation, reply_unresolved } in claimed {
+            handover.carrier = carriers.get(&number).cloned().unwrap_or_default();
+            if handover.channel == Channel::Imessage {
+                thread(tx, &mut handover, &conversation, reply_unresolved)?;
+            } else {
+                (handover.effect, handover.reply_to) = (None, None);
+            }
+            begun.insert(handover.message_id.clone(), Begun::HandOver(Box::new(handover)));
+        }
     }
-    Ok(Begun::HandOver(Box::new(handover)))
+    let others: Vec<&&MessageId> = ids.iter().filter(|id| !begun.contains_key(id)).collect();
+    for id in others {
+        if let Some(message) = messages::find(tx, id)? {
+            let in_doubt = message.status == Status::Sending;
+            begun.insert(
+                message.id.clone(),
+                if in_doubt { Begun::InDoubt(Box::new(message)) } else { Begun::Nothing },
+            );
+        }
+    }
+    Ok(begun)
+}
+
+/// A message that was queued and is `sending` now.
+struct Claimed {
+    handover: Handover,
+    number: NumberId,
+    conversation: ConversationId,
+    reply_unresolved: Option<bool>,
+}
+
+fn claim(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Claimed>> {
+    let parameters = padded(ids);
+    let sql = format!(
+        "UPDATE messages SET status = 'sending', attempt = attempt + 1 WHERE id IN ({}) AND status = 'queued'
+         RETURNING id, number_id, conversation_id, attempt, from_address, to_address, channel, body, media_urls, effect,
+                   reply_to, reply_unresolved",
+        listed(parameters.len())
+    );
+    tx.query(&sql, &parameters, |row| {
+        let handover = Handover {
+            message_id: row.get(0)?,
+            carrier: String::new(),
+            attempt: row.get(3)?,
+            from: row.get(4)?,
+            to: Target::Person(row.get(5)?),
+            channel: row.get(6)?,
+            body: row.get(7)?,
+            media_urls: urls(&row.get::<String>(8)?),
+            effect: row.get(9)?,
+            reply_to: row.get::<Option<MessageId>>(10)?.map(|parent| (parent, None)),
+        };
+        Ok(Claimed {
+            handover,
+            number: row.get(1)?,
+            conversation: row.get(2)?,
+            reply_unresolved: row.get(11)?,
+        })
+    })
+}
+
+/// The names of the carriers of these numbers.
+fn carriers<'a>(
+    tx: &mut Tx<'_>,
+    numbers: impl Iterator<Item = &'a NumberId>,
+) -> Result<HashMap<NumberId, String>> {
+    let numbers: Vec<&NumberId> = numbers.collect::<HashSet<_>>().into_iter().collect();
+    if numbers.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let parameters = padded(&numbers);
+    let sql = format!("SELECT id, carrier FROM numbers WHERE id IN ({})", listed(parameters.len()));
+    Ok(tx.query(&sql, &parameters, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
 }
 
 /// Fills in what only iMessage knows: the group and the quoted message.

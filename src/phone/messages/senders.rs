@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::send::{Draft, Sender};
 use crate::address::E164;
 use crate::clock::Time;
-use crate::db::{Row, ToValue, Tx, Value, padded};
+use crate::db::{Row, ToValue, Tx, Value, listed, listed_from, padded};
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, AgentId, Incarnation, NumberId};
 use crate::queue;
@@ -120,11 +120,10 @@ impl Asker<'_> {
         for some in keys.chunks(128) {
             let mut parameters: Vec<&dyn ToValue> = vec![&me, &self.now];
             parameters.extend(padded(some));
-            let places: Vec<String> = (3..=parameters.len()).map(|place| format!("?{place}")).collect();
             let sql = format!(
                 "SELECT id, e164, kind, status, carrier, agent_id, account_id, {is_ours} FROM numbers
                  WHERE {column} IN ({}) AND status <> 'released'{order}",
-                places.join(", ")
+                listed_from(3, parameters.len())
             );
             lines.extend(tx.query(&sql, &parameters, read)?);
         }
@@ -149,7 +148,7 @@ fn existing(tx: &mut Tx<'_>, agents: &[&AgentId]) -> Result<HashSet<(AccountId, 
     let mut found = HashSet::new();
     for some in agents.chunks(128) {
         let parameters = padded(some);
-        let list = crate::db::listed(parameters.len());
+        let list = listed(parameters.len());
         let sql = format!("SELECT account_id, id FROM agents WHERE id IN ({list})");
         found.extend(tx.query(&sql, &parameters, |row| Ok((row.get(0)?, row.get(1)?)))?);
     }
