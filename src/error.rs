@@ -173,6 +173,15 @@ impl Error {
         }
     }
 
+    /// The same trouble of the database once more, for the next one that it concerns.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        match self {
+            Self::Storage(storage) => Self::Storage(storage.clone()),
+            other => Self::Internal(anyhow::anyhow!("{other}")),
+        }
+    }
+
     /// Whether the same unit of work may be stored when it is tried again.
     pub const fn is_storage(&self) -> bool {
         matches!(self, Self::Storage(_))

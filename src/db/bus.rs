@@ -15,7 +15,7 @@ pub type Subscriber = Box<dyn Fn(&str) + Send + Sync>;
 /// The channel of `LISTEN` and `NOTIFY`.
 pub const CHANNEL: &str = "agentphone";
 /// Sayings are gathered for so long before they are sent together.
-const GATHER: Duration = Duration::from_millis(3);
+const GATHER: Duration = Duration::from_millis(1);
 /// `PostgreSQL` takes 8,000 bytes a notification.
 const PAYLOAD_BYTES: usize = 7_500;
 

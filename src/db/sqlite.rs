@@ -145,7 +145,7 @@ impl Writer {
         while !waiting.is_empty() {
             if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
                 let error = storage(&error);
-                waiting.drain(..).for_each(|unit| unit.answer(Err(again(&error))));
+                waiting.drain(..).for_each(|unit| unit.answer(Err(error.again())));
                 return;
             }
             let (mut done, broken) = self.run_all(&mut waiting, care, intake);
@@ -231,7 +231,7 @@ impl Writer {
                 if done.len() > 1 {
                     return false;
                 }
-                done.drain(..).for_each(|ran| ran.unit.answer(Err(again(&error))));
+                done.drain(..).for_each(|ran| ran.unit.answer(Err(error.again())));
                 true
             }
         }
@@ -314,13 +314,5 @@ fn storage(error: &rusqlite::Error) -> Error {
             Error::Storage(Storage::Unavailable(text))
         }
         None => Error::Internal(anyhow::anyhow!("{error}")),
-    }
-}
-
-/// The same error once more, for the next unit of a batch.
-fn again(error: &Error) -> Error {
-    match error {
-        Error::Storage(storage) => Error::Storage(storage.clone()),
-        other => Error::Internal(anyhow::anyhow!("{other}")),
     }
 }

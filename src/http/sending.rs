@@ -82,7 +82,7 @@ async fn conduct(app: &App, draft: Draft, key: Option<Use>, answer: oneshot::Sen
 }
 
 async fn as_it_stands(app: &App, id: MessageId) -> Result<Answered> {
-    let message = app.db.read(move |tx| messages::find(tx, &id)).await?;
+    let message = app.accepter.look_up(id).await?;
     message.map(Answered::from).ok_or_else(|| anyhow::anyhow!("an accepted message is gone").into())
 }
 

@@ -1,5 +1,6 @@
 //! Accepts messages, many in one unit: what has gathered while the last unit was being flushed goes together. One
-//! message alone does not wait for company. What accepting means is in `phone/messages/accept`.
+//! message alone does not wait for company. Looks many up together as well, for those who wait for what another
+//! process makes of theirs. What accepting means is in `phone/messages/accept`.
 
 use std::sync::Arc;
 
@@ -7,15 +8,19 @@ use tokio_util::task::TaskTracker;
 
 use crate::db::{Db, Gather, Missed, Tx};
 use crate::error::{Error, Result, Storage};
-use crate::id::Ids;
+use crate::id::{Ids, MessageId};
 use crate::phone::idempotency::{self, Use};
 use crate::phone::lines::Lines;
 use crate::phone::messages::accept::{self, Desk};
 use crate::phone::messages::send::{Accepted, Draft};
+use crate::phone::messages::{self, Message};
 
 /// Accepts messages, as many in one unit as have gathered.
 #[derive(Clone)]
-pub struct Accepter(Gather<Asked, Result<Accepted>>);
+pub struct Accepter {
+    asked: Gather<Asked, Result<Accepted>>,
+    looked_up: Gather<MessageId, Result<Option<Message>>>,
+}
 
 /// A message to accept.
 #[derive(Clone)]
@@ -31,17 +36,34 @@ const ROOM: usize = 4096;
 
 impl Accepter {
     pub fn new(db: Db, ids: Ids, lines: Lines, tasks: TaskTracker) -> Self {
-        let desk = (db, ids, lines);
-        Self(Gather::new(BATCH, ROOM, tasks, move |asked| together(desk.clone(), asked)))
+        let desk = (db.clone(), ids, lines);
+        let asked = Gather::new(BATCH, ROOM, tasks.clone(), move |asked| together(desk.clone(), asked));
+        let looked_up = Gather::new(BATCH, usize::MAX, tasks, move |ids| look_up(db.clone(), ids));
+        Self { asked, looked_up }
+    }
+
+    /// The message as it stands.
+    pub async fn look_up(&self, id: MessageId) -> Result<Option<Message>> {
+        let broke_off = |_| Err(anyhow::anyhow!("looking a message up broke off").into());
+        self.looked_up.bring(id).await.unwrap_or_else(broke_off)
     }
 
     /// Returns once the message is stored. A key that is given is taken in the same unit.
     pub async fn accept(&self, draft: Draft, key: Option<Use>) -> Result<Accepted> {
-        match self.0.bring(Asked { draft, key }).await {
+        match self.asked.bring(Asked { draft, key }).await {
             Ok(answered) => answered,
             Err(Missed::Full) => Err(Error::Storage(Storage::Overloaded)),
             Err(Missed::BrokeOff) => Err(anyhow::anyhow!("accepting broke off").into()),
         }
+    }
+}
+
+async fn look_up(db: Db, ids: Vec<MessageId>) -> Vec<Result<Option<Message>>> {
+    let wanted = ids.clone();
+    let unit = move |tx: &mut Tx<'_>| messages::find_all(tx, &wanted.iter().collect::<Vec<_>>());
+    match db.read(unit).await {
+        Ok(mut found) => ids.iter().map(|id| Ok(found.remove(id))).collect(),
+        Err(error) => ids.iter().map(|_| Err(error.again())).collect(),
     }
 }
 
@@ -55,7 +77,7 @@ async fn together(desk: (Db, Ids, Lines), asked: Vec<Asked>) -> Vec<Result<Accep
     };
     match db.append(unit).await {
         Ok(outcomes) => outcomes,
-        Err(Error::Storage(storage)) => asked.iter().map(|_| Err(Error::Storage(storage.clone()))).collect(),
+        Err(error @ Error::Storage(_)) => asked.iter().map(|_| Err(error.again())).collect(),
         Err(error) if asked.len() == 1 => vec![Err(error)],
         Err(_) => {
             // One of them is at fault; the others are not to suffer for it.

@@ -1,12 +1,15 @@
-//! Messages: texts and pictures on their way out and in. This page has the type and its rows; [`send`] accepts
-//! one, [`settle`] records what became of it, [`receive`] stores one that came, [`list`] reads them back.
+//! Messages: texts and pictures on their way out and in. This page has the type and its rows; [`accept`] takes
+//! those to be sent, [`send`] begins their hand-over, [`settle`] records what became of them, [`receive`] stores one
+//! that came, [`list`] reads them back.
+
+use std::collections::HashMap;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::channel::{Channel, FailureCode};
 use crate::clock::Time;
-use crate::db::{Row, Tx};
+use crate::db::{Row, Tx, listed, padded};
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, AgentId, ConversationId, MessageId, NumberId};
 use crate::words;
@@ -143,6 +146,19 @@ pub(super) fn urls(json: &str) -> Vec<String> {
 /// The message of this id, whoever's it is.
 pub fn find(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {
     tx.optional(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1"), &[id], read)
+}
+
+/// The messages of these ids, as far as there are any.
+pub fn find_all(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<HashMap<MessageId, Message>> {
+    let mut found = HashMap::with_capacity(ids.len());
+    for some in ids.chunks(128) {
+        let parameters = padded(some);
+        let sql = format!("SELECT {COLUMNS} FROM messages WHERE id IN ({})", listed(parameters.len()));
+        found.extend(
+            tx.query(&sql, &parameters, read)?.into_iter().map(|message| (message.id.clone(), message)),
+        );
+    }
+    Ok(found)
 }
 
 /// The message of this id, if it is this account's.
