@@ -2,6 +2,8 @@
 //! written in one unit. Where nothing stands in its way the unit itself marks it `sending` and hands back what
 //! the carrier needs, so that the hand-over can begin right after the flush.
 
+use std::time::Duration;
+
 use super::{Direction, Effect, Status, urls};
 use crate::address::{Address, E164};
 use crate::channel::Channel;
@@ -10,8 +12,8 @@ use crate::db::Tx;
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, AgentId, ConversationId, GroupId, Ids, Incarnation, MessageId, NumberId};
 use crate::phone::conversations::{self, Touch};
-use crate::phone::lines::Lines;
-use crate::phone::messages;
+use crate::phone::lines::{Ability, Lines};
+use crate::phone::{messages, new_contacts};
 use crate::queue::{self, Job, Order, Task};
 use crate::text;
 
@@ -97,13 +99,16 @@ pub struct Accepted {
 }
 
 /// The number a message leaves from.
-struct Line {
+pub struct Line {
     id: NumberId,
-    e164: String,
-    is_imessage: bool,
-    carrier: String,
+    pub e164: String,
+    pub is_imessage: bool,
+    pub carrier: String,
     agent_id: Option<AgentId>,
 }
+
+/// A message that is older cannot be quoted by a reply.
+const QUOTABLE: Duration = Duration::from_hours(30 * 24);
 
 /// Accepts `draft`. `me` is this process, if it may hand messages over directly.
 pub fn accept(
@@ -113,7 +118,7 @@ pub fn accept(
     me: Option<&Incarnation>,
     draft: &Draft,
 ) -> Result<Accepted> {
-    let line = sending_line(tx, draft)?;
+    let line = line(tx, &draft.account, &draft.sender)?;
     let able = lines.get(&line.carrier);
     let participant = match &draft.to {
         Recipient::One(address) => address.as_str().to_owned(),
@@ -125,15 +130,22 @@ pub fn accept(
         && able.is_some_and(|able| able.imessage)
         && !draft.cellular_only
         && known.as_ref().is_none_or(|known| known.may_be_on_imessage(draft.now));
-    let channel = choose_channel(draft, imessage)?;
+    let mut channel = choose_channel(draft, imessage, able)?;
     if let Recipient::One(Address::Group(group)) = &draft.to
         && known.is_none()
     {
         return Err(Error::missing(Code::GroupNotFound, "group", group));
     }
     // Consent, registration and allowances (contract 14 and 19) are asked here and nowhere else.
+    if channel == Channel::Imessage
+        && let Some(able) = able
+        && !new_contacts::admit(tx, able.daily, &line.id, &people(&draft.to), draft.now)?
+    {
+        channel = choose_channel(draft, false, None).map_err(|_| new_contacts::over(draft.now))?;
+    }
     let (reply_to, reply_unresolved) =
-        resolve_reply(tx, draft, channel, known.as_ref().map(|known| &known.id))?;
+        resolve_reply(tx, draft, channel, able, known.as_ref().map(|known| &known.id))?;
+    let effect = draft.effect.filter(|_| able.is_some_and(|able| able.effects));
 
     let agent_id = draft.sender.agent_id.clone().or(line.agent_id.clone());
     let members = match &draft.to {
@@ -157,14 +169,22 @@ pub fn accept(
         },
     )?;
     let order = Order { key: conversations::order_key(&touched.id), seq: touched.seq };
-    let is_moving = able.is_some_and(super::super::lines::Ability::is_up) && !touched.is_waiting;
+    let is_moving = able.is_some_and(Ability::is_up) && !touched.is_waiting;
     let direct = match me {
         Some(me) if is_moving && queue::store::holds_lane(tx, line.id.as_str(), me, draft.now)? => Some(me),
         Some(_) | None => None,
     };
     let status = if direct.is_some() { Status::Sending } else { Status::Queued };
-    let row =
-        NewRow { draft, line: &line, agent_id, channel, status, reply_unresolved, participant: &participant };
+    let row = NewRow {
+        draft,
+        line: &line,
+        agent_id,
+        channel,
+        status,
+        effect,
+        reply_unresolved,
+        participant: &participant,
+    };
     row.insert(tx, &touched)?;
     let job = queue::Draft {
         lane: queue::send_lane(&line.id),
@@ -177,7 +197,7 @@ pub fn accept(
     let direct = if let Some(me) = direct {
         let job = queue::enqueue_claimed(tx, ids, draft.now, &job, me)?;
         let target = target_of(draft, &participant, &touched);
-        Some((job, handover(draft, &line, channel, target, reply_to)))
+        Some((job, handover(draft, &line, channel, target, effect, reply_to)))
     } else {
         queue::enqueue(tx, ids, draft.now, &job)?;
         None
@@ -197,11 +217,20 @@ pub fn accept(
     })
 }
 
+/// Whom a message is written to anew. A group that is there already is nobody's first contact.
+fn people(to: &Recipient) -> Vec<&str> {
+    match to {
+        Recipient::One(Address::Group(_)) => Vec::new(),
+        Recipient::One(person) => vec![person.as_str()],
+        Recipient::NewGroup(_, people) => people.iter().map(Address::as_str).collect(),
+    }
+}
+
 /// `from_number`, else `number_id`, else the agent's first number. A given agent must exist even when it loses.
-fn sending_line(tx: &mut Tx<'_>, draft: &Draft) -> Result<Line> {
-    let Sender { from_number, number_id, agent_id } = &draft.sender;
+pub fn line(tx: &mut Tx<'_>, account: &AccountId, sender: &Sender) -> Result<Line> {
+    let Sender { from_number, number_id, agent_id } = sender;
     if let Some(agent) = agent_id
-        && !tx.exists("SELECT 1 FROM agents WHERE id = ?1 AND account_id = ?2", &[agent, &draft.account])?
+        && !tx.exists("SELECT 1 FROM agents WHERE id = ?1 AND account_id = ?2", &[agent, account])?
     {
         return Err(Error::missing(Code::AgentNotFound, "agent", agent));
     }
@@ -219,15 +248,15 @@ fn sending_line(tx: &mut Tx<'_>, draft: &Draft) -> Result<Line> {
     };
     let found = match (from_number, number_id, agent_id) {
         (Some(from), _, _) => tx
-            .optional(&format!("{select} e164 = ?2"), &[&draft.account, &from.as_str()], read)?
+            .optional(&format!("{select} e164 = ?2"), &[account, &from.as_str()], read)?
             .ok_or_else(|| Error::missing(Code::PhoneNumberNotFound, "number", from)),
         (None, Some(id), _) => tx
-            .optional(&format!("{select} id = ?2"), &[&draft.account, id], read)?
+            .optional(&format!("{select} id = ?2"), &[account, id], read)?
             .ok_or_else(|| Error::missing(Code::NumberNotFound, "number", id)),
         (None, None, Some(agent)) => tx
             .optional(
                 &format!("{select} agent_id = ?2 ORDER BY attached_at, id LIMIT 1"),
-                &[&draft.account, agent],
+                &[account, agent],
                 read,
             )?
             .ok_or_else(|| {
@@ -248,8 +277,13 @@ fn sending_line(tx: &mut Tx<'_>, draft: &Draft) -> Result<Line> {
 }
 
 /// Contract 6.2.
-fn choose_channel(draft: &Draft, imessage: bool) -> Result<Channel> {
-    if imessage && !matches!(draft.to, Recipient::One(Address::ShortCode(_))) {
+fn choose_channel(draft: &Draft, imessage: bool, able: Option<&Ability>) -> Result<Channel> {
+    let can = match &draft.to {
+        Recipient::One(Address::ShortCode(_)) => false,
+        Recipient::NewGroup(..) | Recipient::One(Address::Group(_)) => able.is_some_and(|able| able.groups),
+        Recipient::One(Address::Phone(_) | Address::Email(_)) => true,
+    };
+    if imessage && can {
         return Ok(Channel::Imessage);
     }
     let refused = |what| {
@@ -274,14 +308,19 @@ fn resolve_reply(
     tx: &mut Tx<'_>,
     draft: &Draft,
     channel: Channel,
+    able: Option<&Ability>,
     thread: Option<&ConversationId>,
 ) -> Result<Reply> {
     let Some(parent) = &draft.reply_to else { return Ok((None, None)) };
-    if channel != Channel::Imessage {
+    if channel != Channel::Imessage || !able.is_some_and(|able| able.replies) {
         return Ok((None, Some(true)));
     }
-    let found = messages::find(tx, parent)?
-        .filter(|found| Some(&found.conversation_id) == thread && found.channel == Channel::Imessage);
+    let found = messages::find(tx, parent)?.filter(|found| {
+        Some(&found.conversation_id) == thread
+            && found.channel == Channel::Imessage
+            && found.status != Status::Failed
+            && found.received_at + QUOTABLE > draft.now
+    });
     Ok(match found {
         Some(found) => (Some((found.id, found.provider_id)), Some(false)),
         None => (None, Some(true)),
@@ -307,6 +346,7 @@ fn handover(
     line: &Line,
     channel: Channel,
     to: Target,
+    effect: Option<Effect>,
     reply_to: Option<(MessageId, Option<String>)>,
 ) -> Handover {
     Handover {
@@ -318,7 +358,7 @@ fn handover(
         channel,
         body: draft.body.clone(),
         media_urls: draft.media_urls.clone(),
-        effect: draft.effect.filter(|_| channel == Channel::Imessage),
+        effect: effect.filter(|_| channel == Channel::Imessage),
         reply_to,
     }
 }
@@ -329,6 +369,7 @@ struct NewRow<'a> {
     agent_id: Option<AgentId>,
     channel: Channel,
     status: Status,
+    effect: Option<Effect>,
     reply_unresolved: Option<bool>,
     participant: &'a str,
 }
@@ -361,7 +402,7 @@ impl NewRow<'_> {
                 &touched.at,
                 &size.encoding,
                 &segments,
-                &draft.effect,
+                &self.effect,
                 &draft.reply_to,
                 &self.reply_unresolved,
                 &draft.answers,

@@ -11,7 +11,7 @@ fn person(number: &str) -> Target {
 }
 
 fn named(message_id: &str) -> MessageRef {
-    MessageRef { message_id: message_id.to_owned(), provider_id: None }
+    MessageRef { message_id: message_id.to_owned(), provider_id: None, part: 0 }
 }
 
 async fn imessage(server: &Server, id: &str, body: &str) -> Outcome {
@@ -69,7 +69,7 @@ async fn replies_taps_and_reading_go_both_ways() {
 
     let mut reply = plain("msg_a", IMESSAGE_LINE, person(ADA), Channel::Imessage, "Yes");
     reply.reply_to =
-        Some(MessageRef { message_id: "msg_q".to_owned(), provider_id: Some(question.provider_id) });
+        Some(MessageRef { message_id: "msg_q".to_owned(), provider_id: Some(question.provider_id), part: 0 });
     assert_eq!(server.submit(Outbound::Text(reply)).await, accepted());
     assert!(matches!(server.next().await, Inbound::Receipt(_)));
     let tap = |reaction: Option<&str>| Outbound::Reaction {
@@ -177,14 +177,14 @@ async fn a_group_that_our_server_starts() {
     assert_eq!(answer.group.unwrap().provider_id, group_id);
     assert_eq!(screen(&world, ADA).await["data"][1]["body"], "Yes", "the others see it too");
 
-    let to = Target::Group { group_id: group_id.clone(), provider_id: None };
+    let to = Target::Group { group_id: group_id.clone(), provider_id: None, part: 0 };
     let from = IMESSAGE_LINE.to_owned();
     let rename = Outbound::GroupName { from, to: to.clone(), name: "Saturday ride".to_owned() };
     assert_eq!(server.submit(rename).await, accepted());
     assert_eq!(world.get("/sim/groups/grp_ours").await["name"], "Saturday ride");
     let by_sms = text("msg_3", IMESSAGE_LINE, to, Channel::Sms, "x");
     assert!(matches!(server.submit(by_sms).await, Outcome::Refused(_)));
-    let unknown = Target::Group { group_id: "grp_none".to_owned(), provider_id: None };
+    let unknown = Target::Group { group_id: "grp_none".to_owned(), provider_id: None, part: 0 };
     assert!(matches!(server.submit(post("msg_4", unknown)).await, Outcome::Refused(_)));
     world.end().await;
 }

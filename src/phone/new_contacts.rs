@@ -1,0 +1,110 @@
+//! How many persons a line may write to by iMessage in a day (contract 14.3), and how many it has. A person is counted
+//! once a day; an answer within 24 hours of their last text is free. Where a carrier sets no limit nothing is counted.
+
+use std::time::Duration;
+
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::error::{Code, Error, Result};
+use crate::id::{ConversationId, NumberId};
+use crate::phone::conversations;
+use crate::phone::lines::DailyLimits;
+use crate::phone::messages::Direction;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Days since 1970, UTC.
+const fn day(now: Time) -> i64 {
+    now.seconds().div_euclid(24 * 3600)
+}
+
+/// Counts `people` against today's limits of the line; `false` if one is over them. What was counted before stays
+/// counted: the caller gives up the unit, or writes to one person only.
+pub fn admit(
+    tx: &mut Tx<'_>,
+    limits: DailyLimits,
+    line: &NumberId,
+    people: &[&str],
+    now: Time,
+) -> Result<bool> {
+    if limits == DailyLimits::default() {
+        return Ok(true);
+    }
+    for person in people {
+        if !admit_one(tx, limits, line, person, now)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn admit_one(tx: &mut Tx<'_>, limits: DailyLimits, line: &NumberId, person: &str, now: Time) -> Result<bool> {
+    let known = conversations::of_participant(tx, line, person)?.map(|known| known.id);
+    let (wrote_first, last_text) = match &known {
+        Some(known) => (wrote_first(tx, known)?, last_text(tx, known)?),
+        None => (false, None),
+    };
+    if last_text.is_some_and(|at| at + DAY > now) {
+        return Ok(true);
+    }
+    let today = day(now);
+    let counted = "SELECT 1 FROM new_contacts WHERE number_id = ?1 AND day = ?2 AND participant = ?3";
+    if tx.exists(counted, &[line, &today, &person])? {
+        return Ok(true);
+    }
+    let limit = if wrote_first { limits.callers } else { limits.strangers };
+    if let Some(limit) = limit
+        && count(tx, line, today, wrote_first)? >= limit
+    {
+        return Ok(false);
+    }
+    tx.execute(
+        "INSERT INTO new_contacts (number_id, day, participant, wrote_first) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (number_id, day, participant) DO NOTHING",
+        &[line, &today, &person, &wrote_first],
+    )?;
+    Ok(true)
+}
+
+fn wrote_first(tx: &mut Tx<'_>, conversation: &ConversationId) -> Result<bool> {
+    let sql = "SELECT direction FROM messages WHERE conversation_id = ?1 ORDER BY received_at LIMIT 1";
+    let first: Option<Direction> = tx.optional(sql, &[conversation], |row| row.get(0))?;
+    Ok(first == Some(Direction::Inbound))
+}
+
+fn last_text(tx: &mut Tx<'_>, conversation: &ConversationId) -> Result<Option<Time>> {
+    let sql = "SELECT received_at FROM messages WHERE conversation_id = ?1 AND direction = 'inbound'
+               ORDER BY received_at DESC LIMIT 1";
+    tx.optional(sql, &[conversation], |row| row.get(0))
+}
+
+fn count(tx: &mut Tx<'_>, line: &NumberId, day: i64, wrote_first: bool) -> Result<i64> {
+    let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM new_contacts
+               WHERE number_id = ?1 AND day = ?2 AND wrote_first = ?3";
+    tx.one(sql, &[line, &day, &wrote_first], |row| row.get(0))
+}
+
+/// How many persons who never wrote first the line has written to today.
+pub fn used(tx: &mut Tx<'_>, line: &NumberId, now: Time) -> Result<i64> {
+    count(tx, line, day(now), false)
+}
+
+/// The refusal of a message over the limit: it may go tomorrow.
+pub fn over(now: Time) -> Error {
+    let tomorrow = (day(now) + 1) * 24 * 3600;
+    Error::Later {
+        code: Code::NewContactLimit,
+        message: "This number has written to as many new contacts by iMessage today as it may".to_owned(),
+        seconds: u64::try_from(tomorrow - now.seconds()).unwrap_or(1).max(1),
+    }
+}
+
+/// Deletes the counts of days that are over, some hundred at a time; whether any are left.
+pub fn prune(tx: &mut Tx<'_>, now: Time) -> Result<bool> {
+    let deleted = tx.execute(
+        "DELETE FROM new_contacts WHERE (number_id, day, participant) IN
+             (SELECT number_id, day, participant FROM new_contacts WHERE day < ?1 LIMIT 500)",
+        &[&day(now)],
+    )?;
+    Ok(deleted == 500)
+}
