@@ -3,13 +3,17 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
 use crate::id::{ConversationId, NumberId};
 use crate::phone::conversations;
-use crate::phone::lines::DailyLimits;
+use crate::phone::lines::{DailyLimits, Lines};
 use crate::phone::messages::Direction;
+use crate::phone::numbers::{Number, NumberKind};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -84,9 +88,28 @@ fn count(tx: &mut Tx<'_>, line: &NumberId, day: i64, wrote_first: bool) -> Resul
     tx.one(sql, &[line, &day, &wrote_first], |row| row.get(0))
 }
 
-/// How many persons who never wrote first the line has written to today.
-pub fn used(tx: &mut Tx<'_>, line: &NumberId, now: Time) -> Result<i64> {
-    count(tx, line, day(now), false)
+/// Persons who never wrote first and were written to today, of so many, on an iMessage number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct DailyNewContacts {
+    pub used: i64,
+    pub limit: i64,
+}
+
+/// Today's count of an iMessage number. Where its carrier sets no limit nothing is counted, and `usual` is shown.
+pub fn today(
+    tx: &mut Tx<'_>,
+    lines: &Lines,
+    usual: i64,
+    number: &Number,
+    now: Time,
+) -> Result<Option<DailyNewContacts>> {
+    match number.kind {
+        NumberKind::Sms => Ok(None),
+        NumberKind::Imessage => {
+            let limit = lines.get(&number.carrier).and_then(|able| able.daily.strangers).unwrap_or(usual);
+            Ok(Some(DailyNewContacts { used: count(tx, &number.id, day(now), false)?, limit }))
+        }
+    }
 }
 
 /// The refusal of a message over the limit: it may go tomorrow.

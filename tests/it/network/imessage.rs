@@ -177,14 +177,14 @@ async fn a_group_that_our_server_starts() {
     assert_eq!(answer.group.unwrap().provider_id, group_id);
     assert_eq!(screen(&world, ADA).await["data"][1]["body"], "Yes", "the others see it too");
 
-    let to = Target::Group { group_id: group_id.clone(), provider_id: None, part: 0 };
+    let to = Target::Group { group_id: group_id.clone(), provider_id: None };
     let from = IMESSAGE_LINE.to_owned();
     let rename = Outbound::GroupName { from, to: to.clone(), name: "Saturday ride".to_owned() };
     assert_eq!(server.submit(rename).await, accepted());
     assert_eq!(world.get("/sim/groups/grp_ours").await["name"], "Saturday ride");
     let by_sms = text("msg_3", IMESSAGE_LINE, to, Channel::Sms, "x");
     assert!(matches!(server.submit(by_sms).await, Outcome::Refused(_)));
-    let unknown = Target::Group { group_id: "grp_none".to_owned(), provider_id: None, part: 0 };
+    let unknown = Target::Group { group_id: "grp_none".to_owned(), provider_id: None };
     assert!(matches!(server.submit(post("msg_4", unknown)).await, Outcome::Refused(_)));
     world.end().await;
 }
