@@ -236,7 +236,7 @@ impl State {
     fn tap(&mut self, from: Name, message: u32, reaction: Option<String>, part: u32) {
         let standing = self.reactions.entry(message).or_default();
         standing.retain(|other| other.from != from || other.part != part);
-        standing.extend(reaction.map(|reaction| Reaction { from, reaction, part }));
+        standing.extend(reaction.map(|word| Reaction { from, word, part }));
         self.note_bubble(message);
     }
 

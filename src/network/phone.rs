@@ -45,7 +45,9 @@ pub struct Group {
 pub struct Reaction {
     #[serde(serialize_with = "as_str")]
     pub from: Name,
-    pub reaction: String,
+    /// The word or emoji.
+    #[serde(rename = "reaction")]
+    pub word: String,
     /// On which picture of a carousel.
     #[serde(skip_serializing_if = "is_first")]
     pub part: u32,

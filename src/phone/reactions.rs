@@ -36,7 +36,8 @@ words! {
 pub struct Reaction {
     pub id: ReactionId,
     pub message_id: MessageId,
-    pub reaction: String,
+    /// The word or emoji.
+    pub word: String,
     pub from: String,
     pub direction: Direction,
     pub created_at: Time,
@@ -51,7 +52,7 @@ fn read(row: Row<'_>) -> Result<Reaction> {
     Ok(Reaction {
         id: row.get(0)?,
         message_id: row.get(1)?,
-        reaction: row.get(2)?,
+        word: row.get(2)?,
         from: row.get(3)?,
         direction: row.get(4)?,
         created_at: row.get(5)?,
@@ -80,7 +81,7 @@ pub fn on(tx: &mut Tx<'_>, messages: &[&MessageId]) -> Result<HashMap<MessageId,
         for ours in tx.query(&under_way, &parameters, read)? {
             let shown = found.entry(ours.message_id.clone()).or_default();
             shown.retain(|other| other.direction != Direction::Outbound);
-            if !ours.reaction.is_empty() {
+            if !ours.word.is_empty() {
                 shown.push(ours);
             }
         }
@@ -98,15 +99,24 @@ pub struct Draft {
     pub now: Time,
 }
 
-/// Accepts `draft` as an act. What stands already is answered as it stands, and nothing goes out; taking back what
-/// is not there is answered with `Some(None)`.
+/// What a wish to react came to.
+pub enum Asked {
+    /// The same stands already: nothing goes out.
+    Stands(Reaction),
+    /// There is none to take back: nothing goes out.
+    Nothing,
+    /// It is stored as an act.
+    UnderWay,
+}
+
+/// Accepts `draft` as an act, unless it changes nothing.
 pub fn react(
     tx: &mut Tx<'_>,
     ids: &Ids,
     lines: &Lines,
     me: Option<&Incarnation>,
     draft: &Draft,
-) -> Result<Option<Option<Reaction>>> {
+) -> Result<Asked> {
     let message = messages::get(tx, &draft.account, &draft.message)?;
     if message.channel != Channel::Imessage {
         return Err(Error::refused(Code::ChannelNotSupported, "Only an iMessage can be reacted to"));
@@ -114,10 +124,10 @@ pub fn react(
     let conversation = conversations::get(tx, &draft.account, &message.conversation_id)?;
     check(lines.get(&conversation.carrier), draft.reaction.as_deref())?;
     let ours = ours_on(tx, &message)?;
-    match (&draft.reaction, &ours) {
-        (None, None) => return Ok(Some(None)),
-        (Some(wanted), Some(stands)) if *wanted == stands.reaction && !stands.is_unconfirmed => {
-            return Ok(Some(ours));
+    match (&draft.reaction, ours) {
+        (None, None) => return Ok(Asked::Nothing),
+        (Some(wanted), Some(stands)) if *wanted == stands.word && !stands.is_unconfirmed => {
+            return Ok(Asked::Stands(stands));
         }
         (Some(_) | None, Some(_)) | (Some(_), None) => {}
     }
@@ -131,7 +141,7 @@ pub fn react(
         now: draft.now,
     };
     acts::accept(tx, ids, me, &conversation, &act)?;
-    Ok(None)
+    Ok(Asked::UnderWay)
 }
 
 /// Whether the line can react so.

@@ -19,7 +19,7 @@ use crate::http::idempotency;
 use crate::http::page::Success;
 use crate::id::{AccountId, ActId, MessageId, ReactionId};
 use crate::phone::idempotency::{self as keys, Use};
-use crate::phone::reactions::{self, Draft, Reaction};
+use crate::phone::reactions::{self, Asked, Draft};
 use crate::phone::{acts, conversations, messages};
 
 /// A reaction to put on a message.
@@ -74,9 +74,8 @@ pub async fn add(
             return Err(Error::field("reaction", "value", "reaction must not be empty"));
         }
         let message = MessageId::from_text(id);
-        let (stands, id) = react(&app, caller.account, message.clone(), Some(reaction.clone()), key).await?;
-        let id = stands.map_or_else(|| id.to_string(), |stands| stands.id.to_string());
-        Ok(Json(Reacted::new(id, reaction, message.to_string())))
+        let id = react(&app, caller.account, message.clone(), Some(reaction.clone()), key).await?;
+        Ok(Json(Reacted::new(id.to_string(), reaction, message.to_string())))
     })
     .await
 }
@@ -89,14 +88,14 @@ pub async fn remove(State(app): State<App>, caller: Caller, Path(id): Path<Strin
     Ok(Json(Success::YES))
 }
 
-/// Has our number react; answers what stood already, and the id of what went out otherwise.
+/// Has our number react; answers the id of what stands then.
 async fn react(
     app: &App,
     account: AccountId,
     message: MessageId,
     reaction: Option<String>,
     key: Option<Use>,
-) -> Result<(Option<Reaction>, ActId)> {
+) -> Result<ReactionId> {
     let (wanted, owner) = (message.clone(), account.clone());
     let find = move |tx: &mut Tx<'_>| {
         let message = messages::get(tx, &owner, &wanted)?;
@@ -108,15 +107,19 @@ async fn react(
     let here = app.clone();
     let unit = move |tx: &mut Tx<'_>| {
         let me = here.db.presence().incarnation();
-        let stands = reactions::react(tx, &here.ids, &here.lines, me.as_ref(), &draft)?;
+        let own = ReactionId::from_text(draft.id.as_str());
+        let accepted = match reactions::react(tx, &here.ids, &here.lines, me.as_ref(), &draft)? {
+            Asked::Stands(stands) => Accepted::Already(stands.id),
+            Asked::Nothing => Accepted::Already(own),
+            Asked::UnderWay => Accepted::UnderWay(own),
+        };
         if let Some(key) = &key {
-            let named = stands.iter().flatten().next().map_or(draft.id.as_str(), |stands| stands.id.as_str());
-            keys::take(tx, key, named, me.as_ref(), draft.now)?;
+            let (Accepted::Already(named) | Accepted::UnderWay(named)) = &accepted;
+            keys::take(tx, key, named.as_str(), me.as_ref(), draft.now)?;
         }
-        Ok(stands.map_or(Accepted::UnderWay(None), Accepted::Already))
+        Ok(accepted)
     };
-    let stands = acting::see_through(app, &conversation.carrier, id.clone(), unit).await?;
-    Ok((stands, id))
+    acting::see_through(app, &conversation.carrier, id, unit).await
 }
 
 /// What answers a repeated request whose first answer was lost.

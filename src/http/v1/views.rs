@@ -66,7 +66,7 @@ impl From<Reaction> for ReactionView {
     fn from(reaction: Reaction) -> Self {
         Self {
             id: reaction.id.to_string(),
-            reaction_type: reaction.reaction,
+            reaction_type: reaction.word,
             from_number: reaction.from,
             direction: reaction.direction.to_string(),
             created_at: reaction.created_at.to_string(),
