@@ -2,7 +2,7 @@
 //! like a send. It runs as a task of the server, not of the connection.
 
 use crate::app::App;
-use crate::channel::FailureCode;
+use crate::channel::{Channel, FailureCode};
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
 use crate::id::ActId;
@@ -66,7 +66,6 @@ pub fn refusal(act: &Act) -> Result<()> {
 
 /// Whether the conversation is on iMessage now; on SMS some acts have no effect.
 pub fn is_on_imessage(app: &App, conversation: &Conversation) -> bool {
-    use crate::channel::Channel;
     let able = app.lines.get(&conversation.carrier);
     conversation.number_kind == "imessage"
         && conversation.channel == Channel::Imessage

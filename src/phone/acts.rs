@@ -216,14 +216,15 @@ fn handover(tx: &mut Tx<'_>, act: Act) -> Result<Option<Handover>> {
     } else {
         Target::Person(conversation.participant)
     };
-    let deed = match (act.kind, act.message_id) {
-        (Kind::Reaction, Some(message)) => {
+    let deed = match act.kind {
+        Kind::Reaction => {
+            let Some(message) = act.message_id else { return Ok(None) };
             let provider_id = messages::find(tx, &message)?.and_then(|message| message.provider_id);
             Deed::Reaction { message, provider_id, reaction: act.value }
         }
-        (Kind::Typing | Kind::Reaction, _) => Deed::Typing,
-        (Kind::Background, _) => Deed::Background { image_url: act.value },
-        (Kind::GroupName, _) => Deed::GroupName { name: act.value.unwrap_or_default() },
+        Kind::Typing => Deed::Typing,
+        Kind::Background => Deed::Background { image_url: act.value },
+        Kind::GroupName => Deed::GroupName { name: act.value.unwrap_or_default() },
     };
     let (carrier, from) = (conversation.carrier, conversation.number);
     Ok(Some(Handover { id: act.id, carrier, from, to, deed }))

@@ -259,22 +259,11 @@ pub fn receive(
     }
     let Some(message) = receive::quoted(tx, &line.id, Some(&arrived.message_id))? else { return Ok(()) };
     let Some(message) = messages::find(tx, &message)? else { return Ok(()) };
-    let before = tx.optional(
-        "SELECT reaction, status, provider_id, created_at FROM reactions
-         WHERE message_id = ?1 AND direction = 'inbound' AND from_address = ?2",
-        &[&message.id, &arrived.from],
-        |row| {
-            let standing = row.get::<String>(1)? != "removed";
-            let reaction = row.get::<String>(0)?;
-            Ok((standing.then_some(reaction), row.get::<Option<String>>(2)?, row.get::<Time>(3)?))
-        },
-    )?;
-    if let Some((_, provider_id, at)) = &before
-        && (provider_id.as_ref() == Some(&arrived.provider_id) || *at > arrived.at)
-    {
+    let before = theirs(tx, &message.id, &arrived.from)?;
+    if before.as_ref().is_some_and(|before| before.is_newer(arrived)) {
         return Ok(());
     }
-    let before = before.and_then(|(reaction, _, _)| reaction);
+    let before = before.and_then(|before| before.word);
     let reaction: Option<String> = arrived.reaction.as_deref().map(kept);
     let id = ReactionId::new(ids);
     let row = NewRow {
@@ -295,6 +284,33 @@ pub fn receive(
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// The last word of a person on a message; `None` where it was taken back.
+struct Theirs {
+    word: Option<String>,
+    provider_id: Option<String>,
+    at: Time,
+}
+
+impl Theirs {
+    /// Whether `arrived` is this very one, or older: a carrier offers again what it does not know to be stored.
+    fn is_newer(&self, arrived: &Arrived) -> bool {
+        self.provider_id.as_ref() == Some(&arrived.provider_id) || self.at > arrived.at
+    }
+}
+
+fn theirs(tx: &mut Tx<'_>, message: &MessageId, from: &str) -> Result<Option<Theirs>> {
+    tx.optional(
+        "SELECT reaction, status, provider_id, created_at FROM reactions
+         WHERE message_id = ?1 AND direction = 'inbound' AND from_address = ?2",
+        &[message, &from],
+        |row| {
+            let stands = row.get::<String>(1)? != "removed";
+            let word = row.get::<String>(0)?;
+            Ok(Theirs { word: stands.then_some(word), provider_id: row.get(2)?, at: row.get(3)? })
+        },
+    )
 }
 
 fn tell(
