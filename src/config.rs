@@ -39,6 +39,7 @@ pub struct Config {
     pub webhooks: Webhooks,
     pub outbound: Outbound,
     pub media: Media,
+    pub imessage: Imessage,
     pub rate_limits: RateLimits,
     pub quota: Quota,
     pub retention: Retention,
@@ -83,6 +84,15 @@ pub struct Media {
     pub wait_seconds: u64,
 }
 
+/// What holds for every iMessage line, unless its carrier says otherwise.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imessage {
+    pub capability_minutes: u32,
+    pub new_contacts_per_day: i64,
+    pub callers_per_day: i64,
+}
+
 /// Requests per key and class; 0 is no limit.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,6 +128,10 @@ pub struct Carrier {
     pub url: Option<String>,
     #[serde(default)]
     pub numbers: Vec<String>,
+    #[serde(default)]
+    pub new_contacts_per_day: Option<i64>,
+    #[serde(default)]
+    pub callers_per_day: Option<i64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -129,7 +143,14 @@ pub enum CarrierKind {
 impl Carrier {
     /// The simulated network inside this process.
     pub fn simulated() -> Self {
-        Self { name: "simulated".to_owned(), kind: CarrierKind::Simulated, url: None, numbers: Vec::new() }
+        Self {
+            name: "simulated".to_owned(),
+            kind: CarrierKind::Simulated,
+            url: None,
+            numbers: Vec::new(),
+            new_contacts_per_day: None,
+            callers_per_day: None,
+        }
     }
 }
 

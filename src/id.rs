@@ -79,6 +79,9 @@ ids! {
     ConversationId = "conv_";
     MessageId = "msg_";
     ReactionId = "rxn_";
+    /// A reaction, typing sign, background or group name on its way out; the first and the third have ids of their
+    /// own, which are then their act's too.
+    ActId = "act_";
     GroupId = "grp_";
     WebhookId = "wh_";
     DeliveryId = "dlv_";

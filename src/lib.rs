@@ -16,6 +16,7 @@ pub mod server;
 pub mod app;
 pub mod config;
 pub mod media_store;
+pub mod reach;
 pub mod stock;
 
 // The nouns, and how messages leave and arrive.

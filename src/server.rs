@@ -29,7 +29,7 @@ use crate::jobs::{self, arrivals, presence, upkeep};
 use crate::media_store::MediaStore;
 use crate::network::Network;
 use crate::network::link::Line;
-use crate::phone::lines::{self, Ability, Lines};
+use crate::phone::lines::{self, Ability, DailyLimits, Lines};
 use crate::{http, net};
 
 /// Arrivals that may wait to be stored.
@@ -71,7 +71,7 @@ impl Server {
         let (inbox, arrived) = mpsc::channel(ARRIVALS);
         let house = House { config: &config, db: &db, clock: &clock, ids: &ids, tasks: &tasks, stop: &stop };
         let (carriers, network) = house.carriers(&inbox).await?;
-        let lines = abilities(&carriers);
+        let lines = abilities(&config, &carriers);
         let settler = Settler::new(db.clone(), ids.clone(), clock.clone(), tasks.clone());
         let accepter = Accepter::new(db.clone(), ids.clone(), lines.clone(), tasks.clone());
         let app = App::new(Parts {
@@ -197,13 +197,35 @@ fn policy(config: &Config) -> anyhow::Result<net::Policy> {
     })
 }
 
-fn abilities(carriers: &HashMap<String, Connection>) -> Lines {
-    let ability = |connection: &Connection| Ability {
-        sms: connection.capabilities.sms,
-        mms: connection.capabilities.mms,
-        imessage: connection.capabilities.imessage,
-        emoji_reactions: connection.capabilities.emoji_reactions,
-        up: connection.up.clone(),
+fn abilities(config: &Config, carriers: &HashMap<String, Connection>) -> Lines {
+    let ability = |connection: &Connection| {
+        let able = connection.capabilities;
+        Ability {
+            sms: able.sms,
+            mms: able.mms,
+            imessage: able.imessage,
+            reactions: able.reactions,
+            emoji_reactions: able.emoji_reactions,
+            replies: able.replies,
+            effects: able.effects,
+            backgrounds: able.backgrounds,
+            groups: able.groups,
+            typing: able.typing,
+            daily: daily_limits(config, connection),
+            up: connection.up.clone(),
+        }
     };
     Lines::new(carriers.iter().map(|(name, connection)| (name.clone(), ability(connection))).collect())
+}
+
+/// The carrier's own limits, else those of all real lines; 0 is none.
+fn daily_limits(config: &Config, connection: &Connection) -> DailyLimits {
+    let table = config.carriers.iter().find(|table| table.name == *connection.name);
+    let usual = |limit: i64| (!connection.capabilities.sandbox).then_some(limit);
+    let strangers = table.and_then(|table| table.new_contacts_per_day);
+    let callers = table.and_then(|table| table.callers_per_day);
+    DailyLimits {
+        strangers: strangers.or(usual(config.imessage.new_contacts_per_day)).filter(|limit| *limit > 0),
+        callers: callers.or(usual(config.imessage.callers_per_day)).filter(|limit| *limit > 0),
+    }
 }

@@ -83,6 +83,9 @@ pub enum Target {
 pub struct MessageRef {
     pub message_id: String,
     pub provider_id: Option<String>,
+    /// Which picture of a carousel that came, from 0.
+    #[serde(default)]
+    pub part: u32,
 }
 
 /// What became of a hand-over.

@@ -14,6 +14,8 @@ use crate::phone::events::Kind;
 /// The phones at the other end, where none is named.
 const PERSON: &str = "+14155550186";
 const IMESSAGE_PERSON: &str = "+14155550187";
+/// How the person taps back.
+const REACTION: &str = "love";
 /// How long something that happens at once may take.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -44,6 +46,7 @@ message.sent        your number sends, and the carrier takes it
 message.delivered   the same, and it arrives
 message.failed      the carrier refuses the next message
 message.read        a person reads an iMessage
+agent.reaction      a person taps back on an iMessage
 message.unconfirmed cannot be made to order: it takes a crash";
 
 impl Trigger {
@@ -63,10 +66,11 @@ impl Trigger {
                 );
                 return Ok(());
             }
-            Kind::AgentReaction | Kind::AgentCallEnded => {
+            Kind::AgentCallEnded => {
                 bail!("{kind} cannot be triggered; known are\n\n{KNOWN}");
             }
             Kind::AgentMessage
+            | Kind::AgentReaction
             | Kind::MessageInbound
             | Kind::MessageSent
             | Kind::MessageDelivered
@@ -80,11 +84,10 @@ impl Trigger {
             Kind::AgentMessage | Kind::MessageInbound => self.text(api).await,
             Kind::MessageFailed => self.fail(api).await,
             Kind::MessageRead => self.read(api).await,
-            Kind::MessageSent
-            | Kind::MessageDelivered
-            | Kind::MessageUnconfirmed
-            | Kind::AgentReaction
-            | Kind::AgentCallEnded => self.deliver(api).await,
+            Kind::AgentReaction => self.react(api).await,
+            Kind::MessageSent | Kind::MessageDelivered | Kind::MessageUnconfirmed | Kind::AgentCallEnded => {
+                self.deliver(api).await
+            }
         }
     }
 
@@ -162,16 +165,40 @@ impl Trigger {
     }
 
     async fn read(&self, api: &Api) -> anyhow::Result<()> {
-        let person = self.to.as_deref().unwrap_or(IMESSAGE_PERSON);
-        api.call(Method::PUT, &handset(person), Some(json!({ "imessage": true }))).await?.ok()?;
-        let sent = self.send(api, "imessage", IMESSAGE_PERSON).await?;
-        settled(api, &sent, &["delivered", "read"]).await?;
+        let sent = self.send_imessage(api).await?;
         let path = format!("{}/read", handset(&sent.to));
         api.call(Method::POST, &path, Some(json!({ "message_id": sent.id }))).await?.ok()?;
         settled(api, &sent, &["read"]).await?;
         println!("message.read, after message.sent and message.delivered.");
         look(api);
         Ok(())
+    }
+
+    async fn react(&self, api: &Api) -> anyhow::Result<()> {
+        let sent = self.send_imessage(api).await?;
+        let path = format!("{}/reactions", handset(&sent.to));
+        let tapped = json!({ "message_id": sent.id, "reaction": REACTION });
+        api.call(Method::POST, &path, Some(tapped)).await?.ok()?;
+        println!("{} taps back: {REACTION}", sent.to);
+        let path = format!("/v1/conversations/{}/messages?limit=50", sent.conversation);
+        let arrived = async || {
+            let listed = api.call(Method::GET, &path, None).await?.ok()?;
+            let reactions = find(&listed, "id", &sent.id).and_then(|row| row["reactions"].as_array());
+            anyhow::Ok(reactions.is_some_and(|reactions| !reactions.is_empty()).then_some(()))
+        };
+        soon(arrived).await?.with_context(|| format!("the tapback did not come within {SOON:?}"))?;
+        println!("agent.reaction, on {}.", sent.id);
+        look(api);
+        Ok(())
+    }
+
+    /// Sends to a person who is on iMessage, and waits until it has arrived.
+    async fn send_imessage(&self, api: &Api) -> anyhow::Result<Sent> {
+        let person = self.to.as_deref().unwrap_or(IMESSAGE_PERSON);
+        api.call(Method::PUT, &handset(person), Some(json!({ "imessage": true }))).await?.ok()?;
+        let sent = self.send(api, "imessage", IMESSAGE_PERSON).await?;
+        settled(api, &sent, &["delivered", "read"]).await?;
+        Ok(sent)
     }
 
     /// Sends from `--from`, or from the account's first number of this kind.

@@ -15,6 +15,7 @@ use crate::dashboard;
 use crate::error::{Code, Error, Result};
 use crate::id::RequestId;
 
+mod acting;
 pub mod answer;
 mod api;
 mod auth;

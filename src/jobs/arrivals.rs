@@ -14,6 +14,7 @@ use crate::phone::conversations::Member;
 use crate::phone::events::Emitter;
 use crate::phone::messages::receive::{self, Arrived, ArrivedGroup};
 use crate::phone::messages::settle::{Receipt, Report};
+use crate::phone::reactions;
 
 /// Stored together at most.
 const BATCH: usize = 128;
@@ -124,8 +125,21 @@ fn store(tx: &mut Tx<'_>, app: &App, emitter: &mut Emitter, inbound: &Inbound) -
             receive::group_changed(tx, &app.ids, now, to, &group(seen))?;
             Ok(None)
         }
-        // Tapbacks and typing come with the next stage; they are acknowledged and let go. Receipts go another way.
-        Inbound::Reaction { .. } | Inbound::Typing { .. } | Inbound::Receipt(_) => Ok(None),
+        Inbound::Reaction { provider_id, from, to, group: within, message_id, reaction, at } => {
+            let arrived = reactions::Arrived {
+                provider_id: provider_id.clone(),
+                from: from.clone(),
+                to: to.clone(),
+                group: within.as_ref().map(group),
+                message_id: message_id.clone(),
+                reaction: reaction.clone(),
+                at: *at,
+            };
+            reactions::receive(tx, &app.ids, emitter, now, &arrived)?;
+            Ok(None)
+        }
+        // No event tells of a person who types; it is acknowledged and let go. Receipts go another way.
+        Inbound::Typing { .. } | Inbound::Receipt(_) => Ok(None),
     }
 }
 

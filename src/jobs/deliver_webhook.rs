@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::{DeliveryId, EventId, MessageId};
+use crate::id::{DeliveryId, MessageId};
 use crate::net::{NetProblem, Reply};
 use crate::phone::attempts::{self, Ended};
 use crate::phone::deliveries::{self, Delivery};
@@ -71,16 +71,8 @@ fn render(tx: &mut Tx<'_>, delivery: &Delivery, webhook: &Webhook) -> Result<Opt
     if delivery.kind == Kind::MessageInbound {
         return Ok(Some(signature::with_signature(&webhook.secret, &events::number_payload(&message))));
     }
-    let at = if delivery.kind == Kind::AgentMessage {
-        message.received_at
-    } else {
-        event_time(tx, &delivery.event_id)?
-    };
-    events::payload(tx, delivery.kind, &message, at, webhook.context_limit).map(Some)
-}
-
-fn event_time(tx: &mut Tx<'_>, id: &EventId) -> Result<Time> {
-    tx.one("SELECT at FROM events WHERE id = ?1", &[id], |row| row.get(0))
+    let Some(event) = events::find(tx, &delivery.event_id)? else { return Ok(None) };
+    events::payload(tx, delivery.kind, &message, &event, webhook.context_limit).map(Some)
 }
 
 /// What came of one attempt.

@@ -10,12 +10,14 @@ use async_trait::async_trait;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Result;
+use crate::phone::acts;
 use crate::phone::messages::Message;
 use crate::phone::messages::send::Handover;
 use crate::phone::numbers::{self, Expiry, Number};
 use crate::queue::{self, Class, Job, Limits, Task, Wakes, Work, Worker};
 
 pub mod accepter;
+pub mod act;
 pub mod arrivals;
 pub mod deliver_webhook;
 pub mod fetch_media;
@@ -32,6 +34,8 @@ pub mod upkeep;
 pub enum Ready {
     HandOver(Box<Handover>),
     InDoubt(Box<Message>),
+    /// A reaction, a sign of typing, a background, a group's name.
+    Act(Box<acts::Handover>),
     Deliver(Box<deliver_webhook::Attempt>),
     Fetch(Box<crate::phone::media::Media>),
     /// A number that was just given back; its carrier is to be told.
@@ -72,6 +76,7 @@ impl Work for Jobs {
         match ready {
             Ready::HandOver(handover) => drop(send_message::hand_over(app, job, *handover).await),
             Ready::InDoubt(message) => send_message::ask(app, job, *message).await,
+            Ready::Act(handover) => act::perform(app, job, *handover).await,
             Ready::Deliver(attempt) => deliver_webhook::perform(app, job, *attempt).await,
             Ready::Fetch(media) => fetch_media::perform(app, job, *media).await,
             Ready::Released(number) => release_number::perform(app, job, *number).await,
@@ -85,6 +90,9 @@ impl Jobs {
         let app = &self.app;
         let ready = match &job.task {
             Task::SendMessage(_) => None,
+            Task::Act(id) => {
+                acts::begin(tx, job, id, app.clock.now())?.map(|handover| Ready::Act(Box::new(handover)))
+            }
             Task::DeliverWebhook(id) => {
                 deliver_webhook::prepare(tx, app, id)?.map(|it| Ready::Deliver(Box::new(it)))
             }

@@ -2,6 +2,9 @@
 
 use crate::carriers::{MessageRef, Outbound, Outcome, Target, Text};
 use crate::clock::Time;
+use crate::id::MessageId;
+use crate::phone::acts::{self, Deed};
+use crate::phone::messages::receive;
 use crate::phone::messages::send::{self, Handover};
 use crate::phone::messages::settle::Settlement;
 
@@ -13,19 +16,45 @@ pub fn text(handover: Handover) -> Outbound {
         message_id: handover.message_id.to_string(),
         attempt: handover.attempt,
         from: handover.from,
-        to: match handover.to {
-            send::Target::Person(person) => Target::Person(person),
-            send::Target::Group { group_id, provider_id } => Target::Group { group_id, provider_id },
-            send::Target::NewGroup { group_id, members } => Target::NewGroup { group_id, members },
-        },
+        to: target(handover.to),
         channel: handover.channel,
         body: handover.body,
         media_urls: handover.media_urls,
         effect: handover.effect.map(|effect| effect.to_string()),
-        reply_to: handover
-            .reply_to
-            .map(|(id, provider_id)| MessageRef { message_id: id.to_string(), provider_id }),
+        reply_to: handover.reply_to.map(|(id, provider_id)| reference(&id, provider_id)),
     })
+}
+
+/// An act as the carrier takes it.
+pub fn act(handover: acts::Handover) -> Outbound {
+    let acts::Handover { id, from, to, deed, .. } = handover;
+    let (id, to) = (id.to_string(), target(to));
+    match deed {
+        Deed::Reaction { message, provider_id, reaction } => {
+            let message = reference(&message, provider_id);
+            Outbound::Reaction { id, from, to, message, reaction }
+        }
+        Deed::Typing => Outbound::Typing { from, to },
+        Deed::Background { image_url } => Outbound::Background { id, from, to, image_url },
+        Deed::GroupName { name } => Outbound::GroupName { from, to, name },
+    }
+}
+
+fn target(to: send::Target) -> Target {
+    match to {
+        send::Target::Person(person) => Target::Person(person),
+        send::Target::Group { group_id, provider_id } => Target::Group { group_id, provider_id },
+        send::Target::NewGroup { group_id, members } => Target::NewGroup { group_id, members },
+    }
+}
+
+/// A message as its carrier knows it. The pictures of a carousel that came share the carrier's name of it.
+fn reference(id: &MessageId, provider_id: Option<String>) -> MessageRef {
+    let (provider_id, part) = provider_id.map_or((None, 0), |name| {
+        let (whole, part) = receive::picture_of(&name);
+        (Some(whole.to_owned()), part)
+    });
+    MessageRef { message_id: id.to_string(), provider_id, part }
 }
 
 /// What the carrier's answer means for the message.

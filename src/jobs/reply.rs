@@ -94,7 +94,7 @@ pub fn accept(tx: &mut Tx<'_>, app: &App, wish: &Wish) -> Result<Answered> {
         Ok(accepted) => {
             Ok(Answered { message: Some(accepted.id), error: None, direct: accepted.direct.map(Box::new) })
         }
-        Err(Error::Refused { code, .. }) => Ok(noted(code.as_str())),
+        Err(Error::Refused { code, .. } | Error::Later { code, .. }) => Ok(noted(code.as_str())),
         Err(error) => Err(error),
     }
 }

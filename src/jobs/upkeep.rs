@@ -8,7 +8,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::phone::events::Emitter;
 use crate::phone::messages::settle;
-use crate::phone::{attempts, idempotency};
+use crate::phone::{acts, attempts, idempotency, new_contacts, reaches};
 use crate::queue::{self, Class, Job, Task};
 
 const EVERY: Duration = Duration::from_mins(10);
@@ -43,8 +43,10 @@ async fn expire(app: &App, now: Time) {
             let old = queue::waiting_since(tx, Class::Send, before, 200)?;
             let mut emitter = Emitter::default();
             for job in &old {
-                if let Task::SendMessage(id) = &job.task {
-                    settle::expire(tx, &ids, &mut emitter, now, id)?;
+                match &job.task {
+                    Task::SendMessage(id) => settle::expire(tx, &ids, &mut emitter, now, id)?,
+                    Task::Act(id) => acts::expire(tx, id)?,
+                    Task::DeliverWebhook(_) | Task::FetchMedia(_) | Task::ReleaseNumber(_) | Task::Prune => {}
                 }
                 queue::finish(tx, job)?;
             }
@@ -65,7 +67,11 @@ pub async fn perform(app: &App, job: Job) {
     let deliveries_before = now - Duration::from_secs(u64::from(retention.delivery_days) * DAY);
     for _ in 0..1_000 {
         let more = app.db.write(move |tx| {
-            Ok(idempotency::prune(tx, keys_before)? | attempts::prune(tx, deliveries_before)?)
+            Ok(idempotency::prune(tx, keys_before)?
+                | attempts::prune(tx, deliveries_before)?
+                | acts::prune(tx, keys_before)?
+                | new_contacts::prune(tx, now)?
+                | reaches::prune(tx, now - Duration::from_secs(DAY))?)
         });
         match more.await {
             Ok(true) => {}

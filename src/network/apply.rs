@@ -26,13 +26,13 @@ impl State {
             Event::RefusedOther => self.faults.refuse_next = self.faults.refuse_next.saturating_sub(1),
             Event::Said(said) => self.said(*said),
             Event::Stored(stored) => stored.into_iter().for_each(|(id, became)| self.stored(id, became)),
-            Event::TappedByLine { from, message, reaction } => {
+            Event::TappedByLine { from, message, reaction, part } => {
                 let from = self.line(&from);
-                self.tap(from, message, reaction);
+                self.tap(from, message, reaction, part);
             }
             Event::Tapped { at, id, from, message, reaction } => {
                 let from = self.handset(&from);
-                self.tap(from.clone(), message, reaction.clone());
+                self.tap(from.clone(), message, reaction.clone(), 0);
                 self.offers.add(News::Reaction { id, from, message, reaction, at }, at);
             }
             Event::Read { at, message } => self.offers.add(News::Receipt { message, at, read: true }, at),
@@ -233,10 +233,10 @@ impl State {
         }
     }
 
-    fn tap(&mut self, from: Name, message: u32, reaction: Option<String>) {
+    fn tap(&mut self, from: Name, message: u32, reaction: Option<String>, part: u32) {
         let standing = self.reactions.entry(message).or_default();
-        standing.retain(|other| other.from != from);
-        standing.extend(reaction.map(|reaction| Reaction { from, reaction }));
+        standing.retain(|other| other.from != from || other.part != part);
+        standing.extend(reaction.map(|word| Reaction { from, word, part }));
         self.note_bubble(message);
     }
 

@@ -40,6 +40,9 @@ pub enum Event {
         from: String,
         message: u32,
         reaction: Option<String>,
+        /// On which picture of a carousel.
+        #[serde(default)]
+        part: u32,
     },
     /// A tapback of a person, with the id it has on the network.
     Tapped {

@@ -45,7 +45,17 @@ pub struct Group {
 pub struct Reaction {
     #[serde(serialize_with = "as_str")]
     pub from: Name,
-    pub reaction: String,
+    /// The word or emoji.
+    #[serde(rename = "reaction")]
+    pub word: String,
+    /// On which picture of a carousel.
+    #[serde(skip_serializing_if = "is_first")]
+    pub part: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_first(part: &u32) -> bool {
+    *part == 0
 }
 
 fn as_str<S: Serializer>(name: &Name, serializer: S) -> Result<S::Ok, S::Error> {

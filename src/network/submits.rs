@@ -71,8 +71,9 @@ impl Core {
         match outbound {
             Outbound::Reaction { from, to, message, reaction, .. } => {
                 possible(&from, &to)?;
+                let part = message.part;
                 let message = self.state.quoted(&from, &message).ok_or(Refusal::NoSuchMessage)?;
-                Ok(Event::TappedByLine { from, message, reaction })
+                Ok(Event::TappedByLine { from, message, reaction, part })
             }
             Outbound::Background { from, to, image_url, .. } => {
                 possible(&from, &to)?;

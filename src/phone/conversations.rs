@@ -378,6 +378,13 @@ pub fn group_seen(
     Ok(())
 }
 
+/// Our number gave the group a name.
+pub fn renamed(tx: &mut Tx<'_>, id: &ConversationId, name: Option<&str>) -> Result<()> {
+    let sql = "UPDATE conversations SET group_name = ?2 WHERE id = ?1";
+    tx.execute(sql, &[id, &name.map(str::to_owned)])?;
+    Ok(())
+}
+
 /// The person is not on iMessage; it is tried again after `until`.
 pub fn not_on_imessage(tx: &mut Tx<'_>, id: &ConversationId, until: Time) -> Result<()> {
     tx.execute("UPDATE conversations SET no_imessage_until = ?2 WHERE id = ?1", &[id, &until])?;

@@ -71,18 +71,38 @@ impl Emitter {
         subject: &Subject<'_>,
         wait_until: Option<Time>,
     ) -> Result<()> {
+        self.emit_with(tx, ids, now, kind, subject, wait_until, None)
+    }
+
+    /// The same, with what is true now and may change: a JSON object.
+    #[expect(clippy::too_many_arguments, reason = "an event with all it refers to")]
+    pub fn emit_with(
+        &mut self,
+        tx: &mut Tx<'_>,
+        ids: &Ids,
+        now: Time,
+        kind: Kind,
+        subject: &Subject<'_>,
+        wait_until: Option<Time>,
+        told: Option<&str>,
+    ) -> Result<()> {
         let (coverage, is_followed) = self.audience(tx, subject, now)?;
         let agent_webhook =
             coverage.v1.as_ref().filter(|webhook| webhook.wants(kind)).map(|webhook| &webhook.id);
         let is_inbound = kind == Kind::AgentMessage;
         let number_webhook = coverage.number.as_ref().filter(|_| is_inbound).map(|webhook| &webhook.id);
+        let number_webhook = match number_webhook {
+            // A number's own webhook hears of no groups.
+            Some(_) if subject.channel == Channel::Imessage && is_group(tx, subject.conversation)? => None,
+            other => other,
+        };
         if agent_webhook.is_none() && number_webhook.is_none() && !is_followed {
             return Ok(());
         }
         let event = EventId::new(ids);
         tx.execute(
-            "INSERT INTO events (id, account_id, kind, message_id, conversation_id, number_id, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO events (id, account_id, kind, message_id, conversation_id, number_id, at, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             &[
                 &event,
                 subject.account,
@@ -91,6 +111,7 @@ impl Emitter {
                 subject.conversation,
                 subject.number,
                 &now,
+                &told.map(str::to_owned),
             ],
         )?;
         if is_followed {
@@ -145,6 +166,10 @@ fn covering(tx: &mut Tx<'_>, subject: &Subject<'_>) -> Result<Coverage> {
     webhooks::covering(tx, subject.account, agent.as_ref(), subject.number)
 }
 
+fn is_group(tx: &mut Tx<'_>, conversation: &ConversationId) -> Result<bool> {
+    tx.exists("SELECT 1 FROM conversations WHERE id = ?1 AND group_members IS NOT NULL", &[conversation])
+}
+
 #[expect(clippy::too_many_arguments, reason = "one row with all its references")]
 fn deliver(
     tx: &mut Tx<'_>,
@@ -193,12 +218,21 @@ pub struct Event {
     pub kind: Kind,
     pub message_id: Option<MessageId>,
     pub at: Time,
+    /// What was true then and may change, where the message does not say it all: a JSON object.
+    pub told: Option<String>,
+}
+
+const SELECT: &str = "SELECT id, account_id, kind, message_id, at, data FROM events";
+
+/// The event of this id, whoever's it is.
+pub fn find(tx: &mut Tx<'_>, id: &EventId) -> Result<Option<Event>> {
+    tx.optional(&format!("{SELECT} WHERE id = ?1"), &[id], read)
 }
 
 /// Events of an account after `after`, oldest first, for programs that follow along.
 pub fn after(tx: &mut Tx<'_>, account: &AccountId, after: &EventId, limit: i64) -> Result<Vec<Event>> {
     tx.query(
-        "SELECT id, account_id, kind, message_id, at FROM events WHERE account_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+        &format!("{SELECT} WHERE account_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3"),
         &[account, after, &limit],
         read,
     )
@@ -207,8 +241,7 @@ pub fn after(tx: &mut Tx<'_>, account: &AccountId, after: &EventId, limit: i64) 
 /// Events of an account up to and including `last`, newest first.
 pub fn up_to(tx: &mut Tx<'_>, account: &AccountId, last: &EventId, limit: i64) -> Result<Vec<Event>> {
     tx.query(
-        "SELECT id, account_id, kind, message_id, at FROM events WHERE account_id = ?1 AND id <= ?2
-         ORDER BY id DESC LIMIT ?3",
+        &format!("{SELECT} WHERE account_id = ?1 AND id <= ?2 ORDER BY id DESC LIMIT ?3"),
         &[account, last, &limit],
         read,
     )
@@ -221,29 +254,49 @@ fn read(row: Row<'_>) -> Result<Event> {
         kind: row.get(2)?,
         message_id: row.get(3)?,
         at: row.get(4)?,
+        told: row.get(5)?,
     })
 }
 
 /// The payload of a /v1 event (contract 8.4), as it is now. `history` is how many messages of the conversation
 /// to tell.
-pub fn payload(tx: &mut Tx<'_>, kind: Kind, message: &Message, at: Time, history: i64) -> Result<String> {
+pub fn payload(
+    tx: &mut Tx<'_>,
+    kind: Kind,
+    message: &Message,
+    event: &Event,
+    history: i64,
+) -> Result<String> {
     let conversation = conversations::find(tx, &message.conversation_id)?;
     let (agent, external): (Option<AgentId>, Option<String>) = tx
         .optional("SELECT agent_id, external_id FROM numbers WHERE id = ?1", &[&message.number_id], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?
         .unwrap_or_default();
-    let (data, recent) = if kind == Kind::AgentMessage {
-        let data = inbound(tx, message, conversation.as_ref(), external.as_ref())?;
-        (data, messages::list::history(tx, message, history)?)
-    } else {
-        (outbound(message), Vec::new())
+    let (id, channel) = (&message.conversation_id, message.channel);
+    let (data, at, recent) = match kind {
+        Kind::AgentMessage => {
+            let data = inbound(tx, message, conversation.as_ref(), external.as_ref())?;
+            let at = message.received_at;
+            (data, at, messages::list::history(tx, id, at, history)?)
+        }
+        Kind::AgentReaction => {
+            let data = reaction(message, conversation.as_ref(), event.told.as_deref());
+            (data, event.at, messages::list::history(tx, id, event.at, history)?)
+        }
+        Kind::AgentCallEnded
+        | Kind::MessageSent
+        | Kind::MessageDelivered
+        | Kind::MessageFailed
+        | Kind::MessageRead
+        | Kind::MessageUnconfirmed
+        | Kind::MessageInbound => (outbound(message), event.at, Vec::new()),
     };
     let state = conversation.and_then(|conversation| conversation.metadata);
     let state = state.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap_or(Value::Null));
     let payload = json!({
         "event": kind,
-        "channel": message.channel,
+        "channel": channel,
         "timestamp": at,
         "agentId": agent,
         "data": data,
@@ -302,17 +355,46 @@ fn inbound(
     if let Some(keyword) = &message.keyword {
         data["keyword"] = json!(keyword);
     }
-    if let Some(group) = conversation.and_then(|conversation| conversation.group.as_ref()) {
-        data["senderIdentifier"] = json!(message.sender);
-        data["group"] = json!({
-            "isGroup": true,
-            "groupId": conversation.map(|conversation| &conversation.participant),
-            "groupName": group.name,
-            "groupIconUrl": group.icon_url,
-            "participants": group.members,
-        });
-    }
+    add_group(&mut data, conversation, message.sender.as_deref());
     Ok(data)
+}
+
+/// What only events of a group say.
+fn add_group(data: &mut Value, conversation: Option<&conversations::Conversation>, sender: Option<&str>) {
+    let Some((conversation, group)) = conversation.and_then(|it| Some((it, it.group.as_ref()?))) else {
+        return;
+    };
+    data["senderIdentifier"] = json!(sender);
+    data["group"] = json!({
+        "isGroup": true,
+        "groupId": conversation.participant,
+        "groupName": group.name,
+        "groupIconUrl": group.icon_url,
+        "participants": group.members,
+    });
+}
+
+/// A person's reaction, as it was when it came, on `message` as it is.
+fn reaction(
+    message: &Message,
+    conversation: Option<&conversations::Conversation>,
+    told: Option<&str>,
+) -> Value {
+    let told: Value = told.and_then(|told| serde_json::from_str(told).ok()).unwrap_or_default();
+    let mut data = json!({
+        "conversationId": message.conversation_id,
+        "numberId": message.number_id,
+        "reactionType": told["reactionType"],
+        "fromNumber": told["fromNumber"],
+        "direction": messages::Direction::Inbound,
+        "messageId": message.id,
+        "messageBody": message.body,
+        "messageMediaUrl": message.media_urls.first(),
+        "messageMediaUrls": message.media_urls,
+        "createdAt": told["createdAt"],
+    });
+    add_group(&mut data, conversation, told["fromNumber"].as_str());
+    data
 }
 
 fn outbound(message: &Message) -> Value {

@@ -17,8 +17,25 @@ pub struct Ability {
     pub sms: bool,
     pub mms: bool,
     pub imessage: bool,
+    pub reactions: bool,
     pub emoji_reactions: bool,
+    pub replies: bool,
+    pub effects: bool,
+    pub backgrounds: bool,
+    pub groups: bool,
+    pub typing: bool,
+    /// How many persons each of its lines may write to by iMessage in a day.
+    pub daily: DailyLimits,
     pub up: watch::Receiver<bool>,
+}
+
+/// Persons that a line may write to by iMessage in a day (UTC), answers within 24 hours not counted. `None`: no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct DailyLimits {
+    /// Those who never wrote first.
+    pub strangers: Option<i64>,
+    /// Those who wrote first.
+    pub callers: Option<i64>,
 }
 
 impl Ability {

@@ -2,8 +2,10 @@
 //! functions over a [`crate::db::Tx`]. They know no HTTP, no carrier, and never wait.
 
 pub mod accounts;
+pub mod acts;
 pub mod agents;
 pub mod attempts;
+pub mod backgrounds;
 pub mod consent;
 pub mod conversations;
 pub mod deliveries;
@@ -15,8 +17,11 @@ pub mod lines;
 pub mod listeners;
 pub mod media;
 pub mod messages;
+pub mod new_contacts;
 pub mod numbers;
 pub mod profile;
+pub mod reaches;
+pub mod reactions;
 pub mod sign_ins;
 pub mod statistics;
 pub mod tools;

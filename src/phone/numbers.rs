@@ -1,9 +1,6 @@
 //! Numbers: the lines that agents text from. A number is bought from a carrier's stock, may belong to an agent, and
 //! is released for good. What its carrier can do is not known here.
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
 use super::{agents, webhooks};
 use crate::address::E164;
 use crate::clock::Time;
@@ -65,30 +62,12 @@ pub struct Number {
     pub created_at: Time,
 }
 
-/// Persons first written to today, of so many, on an iMessage number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
-pub struct DailyNewContacts {
-    pub used: i64,
-    pub limit: i64,
-}
-
-/// New persons that an iMessage number may write to in a day.
-const NEW_CONTACTS_A_DAY: i64 = 50;
-
 impl Number {
     /// Nothing has to be registered yet, so SMS may leave once the number works.
     pub const fn outbound_sms(&self) -> OutboundSms {
         match self.status {
             NumberStatus::Activating => OutboundSms::Activating,
             NumberStatus::Active | NumberStatus::Suspended | NumberStatus::Released => OutboundSms::Enabled,
-        }
-    }
-
-    /// `None` for numbers that have no such limit. First contacts are not counted yet, so none is used up.
-    pub fn daily_new_contacts(&self) -> Option<DailyNewContacts> {
-        match self.kind {
-            NumberKind::Imessage => Some(DailyNewContacts { used: 0, limit: NEW_CONTACTS_A_DAY }),
-            NumberKind::Sms => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DeliveryId, MediaId, MessageId, NumberId, WebhookId};
+use crate::id::{ActId, DeliveryId, MediaId, MessageId, NumberId, WebhookId};
 use crate::words;
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -10,6 +10,8 @@ use crate::words;
 pub enum Task {
     /// Hands a message to its number's carrier.
     SendMessage(MessageId),
+    /// Hands a reaction, typing sign, background or group name to its number's carrier.
+    Act(ActId),
     /// Posts an event to an endpoint.
     DeliverWebhook(DeliveryId),
     /// Fetches one inbound attachment and hosts it.

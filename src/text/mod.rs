@@ -3,10 +3,12 @@
 //! Knows nothing of bytes on the wire: a carrier encodes each part itself.
 
 mod break_classes;
+mod emoji;
 mod graphemes;
 mod gsm7;
 
 use crate::words;
+pub use emoji::is_emoji;
 use graphemes::{Class, Cluster};
 
 words! {

@@ -16,6 +16,7 @@ before(async () => {
     const chunks = [];
     request.on("data", (chunk) => chunks.push(chunk));
     request.on("end", () => {
+      if (request.method === "GET") return response.end("GIF89a");
       received.push({ path: request.url, headers: request.headers, event: JSON.parse(Buffer.concat(chunks).toString("utf8")) });
       response.end();
     });
@@ -154,6 +155,35 @@ test("messages: every sender, effects on an iMessage line, groups", async () => 
   assert.match(group.to_number, /^grp_/);
   const able = await client.contacts.getContactCapabilities({ phone_number: ada.number });
   assert.deepEqual([able.phoneNumber, able.capabilities], [ada.number, { imessage: true, sms: true }]);
+});
+
+test("iMessage: reactions, typing, backgrounds, a group's name", async () => {
+  const [ada, ben] = [await handset(true), await handset(true)];
+  const { id } = await (await fetch(`${ORIGIN}/v1/numbers`, {
+    method: "POST", headers: { authorization: `Bearer ${KEY}`, "content-type": "application/json" }, body: JSON.stringify({ type: "imessage" }),
+  })).json();
+  const sent = await client.messages.sendMessage({ to_number: ada.number, body: "Nine?", number_id: id });
+  const { conversation_id } = sent;
+  const reaction = await client.messages.sendReaction({ message_id: sent.id, reaction: "👍🏽" });
+  assert.deepEqual([reaction.reaction_type, reaction.message_id, reaction.channel], ["👍🏽", sent.id, "imessage"]);
+  const [message] = (await client.conversations.getConversation({ conversation_id })).messages;
+  assert.deepEqual(message.reactions.map((each) => [each.id, each.reactionType, each.direction]), [[reaction.id, "👍🏽", "outbound"]]);
+  assert.deepEqual((await ada.shown())[0].reactions.map((each) => each.reaction), ["👍🏽"]);
+  const nonsense = client.messages.sendReaction({ message_id: sent.id, reaction: "adore" });
+  await assert.rejects(nonsense, (error) => statusOf(400)(error) && error.body.error.code === "REACTION_NOT_SUPPORTED");
+  assert.deepEqual(await client.conversations.sendTypingIndicator({ conversation_id }), {
+    conversationId: conversation_id, channel: "imessage", status: "typing indicator sent",
+  });
+  const image_url = `${hookUrl("sea.gif")}`;
+  const background = await client.conversations.setChatBackground({ conversation_id, image_url });
+  assert.deepEqual([background.hasBackground, background.backgroundVersion, background.changed], [true, 1, true]);
+  assert.deepEqual(await client.conversations.setChatBackground({ conversation_id, image_url }), { ...background, changed: false });
+  assert.equal(await client.conversations.removeChatBackground({ conversation_id }), undefined);
+  const group = await client.messages.sendMessage({ recipients: [ada.number, ben.number], body: "Both", number_id: id });
+  const named = await client.conversations.updateConversation({ conversation_id: group.conversation_id, group_name: "Saturday ride" });
+  assert.deepEqual([named.groupName, named.groupId], ["Saturday ride", group.to_number]);
+  const reply = await client.messages.sendMessage({ to_number: ada.number, body: "Ten", number_id: id, send_style: "spotlight", reply_to_message_id: sent.id });
+  assert.equal(reply.reply_parent_unresolved, false);
 });
 
 test("webhooks: set, get, test, deliveries, statistics, delete", async () => {

@@ -255,6 +255,17 @@ def test_trigger_makes_what_becomes_of_a_message(event, server, account, faulty,
         assert (request.json["data"]["from"], request.json["data"]["to"]) == (number["phoneNumber"], phone.number)
 
 
+def test_trigger_makes_a_person_tap_back(server, account, network, receiver, listening) -> None:
+    endpoint, line = receiver.endpoint(), account.imessage
+    listening(endpoint.url)
+    phone = network.handset()
+    done = run(server, "trigger", "agent.reaction", "--to", phone.number, "--body", "Nine?", AGENTPHONE_KEY=account.key)
+    assert done.code == 0, done
+    data = next(request.json["data"] for request in endpoint.wait(3) if request.json["event"] == "agent.reaction")
+    assert (data["reactionType"], data["fromNumber"], data["numberId"]) == ("love", phone.number, line["id"])
+    assert (data["messageId"], data["messageBody"]) == (re.search(r"msg_\w+", done.out).group(), "Nine?")
+
+
 @pytest.mark.parametrize("event", ["agent.message", "message.inbound"])
 def test_trigger_makes_a_person_text(event, server, account, network, receiver) -> None:
     endpoint = receiver.endpoint(reply("Got it"))

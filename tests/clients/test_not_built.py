@@ -37,35 +37,3 @@ def test_it_is_not_available_yet(method, path, account) -> None:
 @pytest.mark.parametrize("path", ["/v0/agent/sign-up", "/v0/agent/verify"])
 def test_signing_up_needs_no_key_and_is_not_available_yet(path, server) -> None:
     assert_v1(client(server.origin, None).post(path, json={}), 404, "NOT_AVAILABLE")
-
-
-def test_the_rich_acts_of_imessage_come_later_and_sms_says_what_it_cannot(account, network) -> None:
-    """On SMS each act has an answer of its own in the contract; until it is built it may be unavailable, nothing else."""
-    plain, apple = network.handset(), network.handset(imessage=True)
-    text = account.send(plain.number)
-    blue = account.send(apple.number, number_id=account.imessage["id"])
-    for sent, sms in ((text, True), (blue, False)):
-        message, conversation = f"/v1/messages/{sent['id']}", f"/v1/conversations/{sent['conversation_id']}"
-        reaction = account.http.post(f"{message}/reactions", json={"reaction": "love"})
-        typing = account.http.post(f"{conversation}/typing")
-        background = account.http.post(f"{conversation}/background", json={"image_url": "https://example.com/a.png"})
-        removal = account.http.delete(f"{conversation}/background")
-        if sms and reaction.status_code == 400:
-            assert_v1(reaction, 400, "CHANNEL_NOT_SUPPORTED")
-        else:
-            assert_v1(reaction, 404, "NOT_AVAILABLE")
-        if sms and typing.status_code == 200:
-            assert typing.json() == {
-                "conversationId": sent["conversation_id"], "channel": "sms", "status": "typing indicator not supported",
-            }
-        else:
-            assert_v1(typing, 404, "NOT_AVAILABLE")
-        if sms and background.status_code == 200:
-            assert background.json() == {
-                "conversationId": sent["conversation_id"], "channel": "sms", "hasBackground": False,
-                "backgroundId": None, "backgroundVersion": None, "changed": False,
-            }
-        else:
-            assert_v1(background, 404, "NOT_AVAILABLE")
-        if not (sms and removal.status_code == 204):
-            assert_v1(removal, 404, "NOT_AVAILABLE")

@@ -26,6 +26,9 @@ mod order;
 mod sending;
 mod waking;
 
+// Contract 6 and 7: what only iMessage has.
+mod imessage;
+
 // Contract 11.
 mod replies;
 mod retries;

@@ -30,6 +30,11 @@ impl Say {
         Self { status, headers: Vec::new(), body: String::new(), gate: None }
     }
 
+    /// 200, with this as the body.
+    pub fn body(text: &str) -> Self {
+        Self { body: text.to_owned(), ..Self::status(200) }
+    }
+
     /// 200, with an inline reply.
     pub fn reply(text: &str) -> Self {
         let body = json!({"action": "respond", "reply": text}).to_string();

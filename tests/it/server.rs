@@ -37,6 +37,8 @@ pub struct Setting {
     owner: Option<Owner>,
     beside: Option<Arc<Beside>>,
     settings: Vec<(String, String)>,
+    /// New contacts and callers a day, on each iMessage line of the simulated carrier.
+    daily: (Option<i64>, Option<i64>),
     seed: u64,
 }
 
@@ -66,6 +68,7 @@ impl Setting {
             owner: None,
             beside: None,
             settings: Vec::new(),
+            daily: (None, None),
             seed: 1,
         }
     }
@@ -73,6 +76,12 @@ impl Setting {
     /// With this setting, by the name of its variable.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.settings.push((format!("AGENTPHONE_{name}"), value.to_owned()));
+        self
+    }
+
+    /// With these limits of new contacts and of callers a day.
+    pub fn with_daily(mut self, new_contacts: i64, callers: i64) -> Self {
+        self.daily = (Some(new_contacts), Some(callers));
         self
     }
 
@@ -100,7 +109,9 @@ impl Setting {
         variables.extend(self.settings.clone());
         let mut config = Config::load(Profile::Development, None, variables).unwrap();
         let url = self.beside.as_ref().map(|beside| format!("http://{}", beside.address));
-        config.carriers = vec![Carrier { url, ..Carrier::simulated() }];
+        let (new_contacts_per_day, callers_per_day) = self.daily;
+        config.carriers =
+            vec![Carrier { url, new_contacts_per_day, callers_per_day, ..Carrier::simulated() }];
         config
     }
 
@@ -243,7 +254,7 @@ impl TestServer {
         self.get("/v1/webhooks/deliveries?limit=200").await["items"].as_array().unwrap().clone()
     }
 
-    async fn sim(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+    pub async fn sim(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         match &self.setting.beside {
             None => self.ok(method, path, body, 200).await,
             Some(beside) => {

@@ -10,10 +10,12 @@ use super::views::{ConversationView, MessageView, NumberMessageView};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
+use crate::http::acting::{self, Accepted};
 use crate::http::answer::Errors;
 use crate::http::extract::{Caller, Camel, Path, Query, SnakeQuery};
 use crate::http::page::{Bounds, List, MessageList, Page, Range, whole_number, within};
-use crate::id::{AccountId, AgentId, ConversationId, NumberId};
+use crate::id::{AccountId, ActId, AgentId, ConversationId, NumberId};
+use crate::phone::acts::{self, Kind};
 use crate::phone::conversations::{self, Conversation};
 use crate::phone::messages::list::{self, Of};
 
@@ -119,7 +121,7 @@ pub struct ChangeConversation {
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
     /// Renames an iMessage group; ignored on one-to-one conversations.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200)]
     group_name: Option<String>,
 }
 
@@ -133,17 +135,16 @@ pub async fn change(
     Camel(change): Camel<ChangeConversation>,
 ) -> Result<Json<WithMessages>> {
     let metadata = change.metadata.map(|value| conversations::metadata(Some(value))).transpose()?;
+    let name = change.group_name.map(group_name).transpose()?;
     let (account, id) = (caller.account.clone(), ConversationId::from_text(id));
+    if let Some(name) = name {
+        // First, so that nothing is written where the name is refused.
+        rename(&app, account.clone(), id.clone(), name).await?;
+    }
     let changed = id.clone();
     app.db
         .write(move |tx| {
-            let conversation = conversations::get(tx, &account, &changed)?;
-            if change.group_name.is_some() && conversation.group.is_some() {
-                return Err(Error::refused(
-                    Code::NotAvailable,
-                    "Renaming groups is not available on this server",
-                ));
-            }
+            conversations::get(tx, &account, &changed)?;
             match &metadata {
                 Some(metadata) => conversations::set_metadata(tx, &changed, metadata.as_deref()),
                 None => Ok(()),
@@ -151,6 +152,33 @@ pub async fn change(
         })
         .await?;
     whole(&app, caller.account, id, 50).await.map(Json)
+}
+
+fn group_name(name: String) -> Result<String> {
+    if (1..=200).contains(&name.chars().count()) {
+        return Ok(name);
+    }
+    Err(Error::field("group_name", "value", "group_name must have 1 to 200 characters"))
+}
+
+/// Renames the group, where the conversation is one.
+async fn rename(app: &App, account: AccountId, id: ConversationId, name: String) -> Result<()> {
+    let conversation = app.db.read(move |tx| conversations::get(tx, &account, &id)).await?;
+    if conversation.group.is_none() {
+        return Ok(());
+    }
+    if app.lines.get(&conversation.carrier).is_none_or(|able| !able.groups) {
+        return Err(Error::refused(Code::ChannelNotSupported, "This number's carrier has no groups"));
+    }
+    let (carrier, id) = (conversation.carrier.clone(), ActId::new(&app.ids));
+    let (kind, now, value) = (Kind::GroupName, app.clock.now(), Some(name));
+    let draft = acts::Draft { id: id.clone(), kind, message_id: None, value, hash: None, version: None, now };
+    let here = app.clone();
+    let unit = move |tx: &mut Tx<'_>| {
+        let me = here.db.presence().incarnation();
+        acts::accept(tx, &here.ids, me.as_ref(), &conversation, &draft).map(Accepted::UnderWay)
+    };
+    acting::see_through(app, &carrier, id, unit).await
 }
 
 /// List a conversation's messages

@@ -19,6 +19,7 @@ use crate::http::sending::{self, Answered};
 use crate::id::{AgentId, ConversationId, GroupId, MessageId, NumberId};
 use crate::phone::messages::send::{CHARACTERS, Draft, Recipient, Sender};
 use crate::phone::messages::{self, Effect, Status};
+use crate::reach;
 
 /// A text to send. One of `from_number`, `number_id` and `agent_id` says who sends; the first in this order wins.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -99,6 +100,7 @@ pub async fn send(
     let key = idempotency::key(&headers, &caller, "POST /v1/messages", &body)?;
     idempotency::once(app.clone(), key, again, move |key| async move {
         let draft = draft(&app, &caller, snake(body)?)?;
+        reach::refuse_absent(&app, &draft).await?;
         let answered = sending::send_and_wait(&app, draft, key).await?;
         Ok(Json(Sent::of(answered)))
     })
@@ -169,7 +171,15 @@ fn recipient(app: &App, to_number: Option<String>, recipients: Option<Vec<String
         (None, Some(people)) => {
             let mut members = Vec::with_capacity(people.len());
             for (index, person) in people.iter().enumerate() {
-                let member = address(&format!("recipients.{index}"), person)?;
+                let field = format!("recipients.{index}");
+                let member = address(&field, person)?;
+                if matches!(member, Address::Group(_)) {
+                    return Err(Error::field(
+                        &field,
+                        "value",
+                        format!("{field} must be a person, not a group"),
+                    ));
+                }
                 if !members.contains(&member) {
                     members.push(member);
                 }

@@ -1,17 +1,19 @@
 //! The /v1 door, as the `agentphone` clients speak it. One file per noun.
 
-use axum::routing::{any, delete, get, post};
+use axum::routing::{any, delete, get};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
 
 mod agents;
+mod backgrounds;
 mod contacts;
 mod conversations;
 mod events;
 mod messages;
 mod numbers;
+mod reactions;
 mod views;
 mod webhook_tests;
 mod webhooks;
@@ -25,10 +27,7 @@ fn later_stages() -> OpenApiRouter<App> {
         .route("/v1/numbers/lookup", any(later))
         .route("/v1/messages", get(later))
         .route("/v1/messages/{id}", delete(later))
-        .route("/v1/messages/{id}/reactions", post(later).delete(later))
         .route("/v1/conversations/{id}", delete(later))
-        .route("/v1/conversations/{id}/typing", post(later))
-        .route("/v1/conversations/{id}/background", post(later).delete(later))
 }
 
 pub fn router() -> OpenApiRouter<App> {
@@ -39,9 +38,12 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(webhooks::router())
         .merge(webhook_tests::router())
         .routes(routes!(messages::send))
+        .routes(routes!(reactions::add, reactions::remove))
         .routes(routes!(conversations::list))
         .routes(routes!(conversations::get, conversations::change))
         .routes(routes!(conversations::messages))
+        .routes(routes!(backgrounds::typing))
+        .routes(routes!(backgrounds::set, backgrounds::get, backgrounds::remove))
         .routes(routes!(conversations::of_agent))
         .routes(routes!(conversations::of_number))
         .routes(routes!(contacts::capabilities))

@@ -21,9 +21,8 @@ use crate::http::idempotency;
 use crate::http::page::{List, Page};
 use crate::id::{AgentId, NumberId};
 use crate::patch::Change;
-use crate::phone::numbers::{
-    self, Changes, Country, DailyNewContacts, Number, NumberKind, NumberStatus, OutboundSms,
-};
+use crate::phone::new_contacts::{self, DailyNewContacts};
+use crate::phone::numbers::{self, Changes, Country, Number, NumberKind, NumberStatus, OutboundSms};
 use crate::stock::{self, Wish};
 
 pub fn router() -> OpenApiRouter<App> {
@@ -66,10 +65,11 @@ pub struct NumberObject {
     created_at: Time,
 }
 
-impl From<Number> for NumberObject {
-    fn from(number: Number) -> Self {
-        Self {
-            daily_new_contacts: number.daily_new_contacts(),
+impl NumberObject {
+    fn of(tx: &mut Tx<'_>, app: &App, number: Number) -> Result<Self> {
+        let usual = app.config.imessage.new_contacts_per_day;
+        Ok(Self {
+            daily_new_contacts: new_contacts::today(tx, &app.lines, usual, &number, app.clock.now())?,
             outbound_sms: number.outbound_sms(),
             id: number.id,
             phone_number: number.e164,
@@ -85,8 +85,14 @@ impl From<Number> for NumberObject {
             expires_at: number.expires_at,
             rcs_fallback_for_alias: None,
             created_at: number.created_at,
-        }
+        })
     }
+}
+
+/// A number that is there, as its owner sees it.
+async fn shown(app: &App, number: Number) -> Result<NumberObject> {
+    let here = app.clone();
+    app.db.read(move |tx| NumberObject::of(tx, &here, number.clone())).await
 }
 
 /// The number that is wanted.
@@ -195,9 +201,14 @@ async fn list_numbers(
     Query(page): Query<Page>,
 ) -> Result<Json<List<NumberObject>>> {
     let range = page.range(20, 100)?;
-    let unit = move |tx: &mut Tx<'_>| numbers::list(tx, &caller.account, range.limit, range.offset);
-    let (numbers, total) = app.db.read(unit).await?;
-    Ok(Json(List::new(numbers.into_iter().map(NumberObject::from).collect(), total, range)))
+    let here = app.clone();
+    let unit = move |tx: &mut Tx<'_>| {
+        let (numbers, total) = numbers::list(tx, &caller.account, range.limit, range.offset)?;
+        let objects = numbers.into_iter().map(|number| NumberObject::of(tx, &here, number));
+        Ok((objects.collect::<Result<Vec<_>>>()?, total))
+    };
+    let (objects, total) = app.db.read(unit).await?;
+    Ok(Json(List::new(objects, total, range)))
 }
 
 /// Buy a number
@@ -215,7 +226,7 @@ async fn buy_number(
     idempotency::once(app.clone(), key, again, move |key| async move {
         let wish = camel::<NewNumber>(body)?.wish(&app)?;
         let number = stock::buy(&app, &caller.account, &wish, key).await?;
-        Ok(Json(NumberObject::from(number)))
+        shown(&app, number).await.map(Json)
     })
     .await
 }
@@ -226,7 +237,7 @@ fn again(app: App, id: String) -> BoxFuture<'static, Result<Response>> {
         let id = NumberId::from_text(id);
         let number = app.db.read(move |tx| numbers::find(tx, &id)).await?;
         let number = number.ok_or_else(|| anyhow::anyhow!("a bought number is gone"))?;
-        Ok(Json(NumberObject::from(number)).into_response())
+        Ok(Json(shown(&app, number).await?).into_response())
     })
 }
 
@@ -239,7 +250,7 @@ async fn get_number(
     Path(id): Path<NumberId>,
 ) -> Result<Json<NumberObject>> {
     let number = app.db.read(move |tx| numbers::get(tx, &caller.account, &id)).await?;
-    Ok(Json(number.into()))
+    shown(&app, number).await.map(Json)
 }
 
 /// Change a number's external id or its end
@@ -254,7 +265,8 @@ async fn update_number(
     let (now, ids) = (app.clock.now(), app.ids.clone());
     let changes = change.checked(now)?;
     let unit = move |tx: &mut Tx<'_>| numbers::update(tx, &ids, &caller.account, &id, &changes, now);
-    Ok(Json(app.db.write(unit).await?.into()))
+    let number = app.db.write(unit).await?;
+    shown(&app, number).await.map(Json)
 }
 
 /// Release a number for good

@@ -11,6 +11,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::phone::conversations::{Conversation, Member};
 use crate::phone::messages::{self, Direction, Message, Quoted, Status};
+use crate::phone::reactions::{self, Reaction};
 
 /// A message of a conversation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,8 +62,20 @@ pub struct ReactionView {
     created_at: String,
 }
 
+impl From<Reaction> for ReactionView {
+    fn from(reaction: Reaction) -> Self {
+        Self {
+            id: reaction.id.to_string(),
+            reaction_type: reaction.word,
+            from_number: reaction.from,
+            direction: reaction.direction.to_string(),
+            created_at: reaction.created_at.to_string(),
+        }
+    }
+}
+
 impl MessageView {
-    pub fn of(tx: &mut Tx<'_>, message: Message) -> Result<Self> {
+    fn of(tx: &mut Tx<'_>, message: Message, reactions: Vec<Reaction>) -> Result<Self> {
         let reply_to = messages::quoted(tx, &message)?;
         Ok(Self {
             id: message.id.to_string(),
@@ -82,13 +95,21 @@ impl MessageView {
             read_at: message.read_at,
             failure_reason: message.failure_reason,
             error_code: message.error_code.map(|code| code.to_string()),
-            reactions: Vec::new(),
+            reactions: reactions.into_iter().map(ReactionView::from).collect(),
             reply_to,
         })
     }
 
     pub fn all(tx: &mut Tx<'_>, messages: Vec<Message>) -> Result<Vec<Self>> {
-        messages.into_iter().map(|message| Self::of(tx, message)).collect()
+        let ids: Vec<_> = messages.iter().map(|message| &message.id).collect();
+        let mut on = reactions::on(tx, &ids)?;
+        messages
+            .into_iter()
+            .map(|message| {
+                let reactions = on.remove(&message.id).unwrap_or_default();
+                Self::of(tx, message, reactions)
+            })
+            .collect()
     }
 }
 
@@ -107,15 +128,14 @@ pub struct NumberMessageView {
 
 impl NumberMessageView {
     pub fn all(tx: &mut Tx<'_>, messages: Vec<Message>) -> Result<Vec<Self>> {
-        messages
-            .into_iter()
-            .map(|message| {
-                let conversation_id = message.conversation_id.to_string();
-                let message = MessageView::of(tx, message)?;
-                let (from, to) = (message.from_number.clone(), message.to_number.clone());
-                Ok(Self { from_alias: from.clone(), from, to, conversation_id, message })
-            })
-            .collect()
+        let conversations: Vec<String> =
+            messages.iter().map(|message| message.conversation_id.to_string()).collect();
+        let views = MessageView::all(tx, messages)?.into_iter().zip(conversations);
+        let alias = |(message, conversation_id): (MessageView, String)| {
+            let (from, to) = (message.from_number.clone(), message.to_number.clone());
+            Self { from_alias: from.clone(), from, to, conversation_id, message }
+        };
+        Ok(views.map(alias).collect())
     }
 }
 
@@ -251,8 +271,9 @@ fn capabilities(app: &App, conversation: &Conversation, now: Time) -> Conversati
         send_disabled_reason: reason.map(str::to_owned),
         send_channel: channels.first().cloned(),
         media: !media_channels.is_empty(),
-        reactions: imessage,
-        emoji_reactions: imessage && ability.is_some_and(|ability| ability.emoji_reactions),
+        reactions: imessage && ability.is_some_and(|ability| ability.reactions),
+        emoji_reactions: imessage
+            && ability.is_some_and(|ability| ability.reactions && ability.emoji_reactions),
         available_channels: channels,
         media_channels,
     }

@@ -3,10 +3,11 @@
 //! what the carrier needs, so that the hand-over can begin right after the flush.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::send::{Accepted, CELLULAR_CHARACTERS, Draft, Handover, Recipient, Target};
 use super::senders::{Line, Senders};
-use super::{Direction, Status};
+use super::{Direction, Effect, Status};
 use crate::address::Address;
 use crate::channel::Channel;
 use crate::db::{ToValue, Tx, Value};
@@ -14,9 +15,12 @@ use crate::error::{Code, Error, Result};
 use crate::id::{AgentId, ConversationId, Ids, Incarnation, MessageId};
 use crate::phone::conversations::{self, Standing, Touch, Touched};
 use crate::phone::lines::{Ability, Lines};
-use crate::phone::messages;
+use crate::phone::{messages, new_contacts};
 use crate::queue::{self, Job, Order, Task};
 use crate::text;
+
+/// A message that is older cannot be quoted by a reply.
+const QUOTABLE: Duration = Duration::from_hours(30 * 24);
 
 /// What accepting needs to know besides the drafts.
 pub struct Desk<'a> {
@@ -33,11 +37,12 @@ pub fn accept(tx: &mut Tx<'_>, desk: &Desk<'_>, draft: &Draft) -> Result<Accepte
 
 /// Accepts each of `drafts`, or refuses it; in their order. An error concerns all of them.
 pub fn accept_all(tx: &mut Tx<'_>, desk: &Desk<'_>, drafts: &[&Draft]) -> Result<Vec<Result<Accepted>>> {
-    let senders = Senders::find(tx, desk.me, drafts)?;
+    let now = drafts.iter().map(|draft| draft.now).max().unwrap_or_default();
+    let senders = Senders::find(tx, desk.me, now, drafts.iter().map(|draft| &draft.sender))?;
     let mut outcomes: Vec<Option<Result<Accepted>>> = drafts.iter().map(|_| None).collect();
     let mut plans = Vec::with_capacity(drafts.len());
     for (place, draft) in drafts.iter().enumerate() {
-        match senders.line(draft) {
+        match senders.line(&draft.account, &draft.sender) {
             Ok(line) => plans.push(Plan::new(place, draft, line)),
             Err(refusal) => outcomes[place] = Some(Err(refusal)),
         }
@@ -109,6 +114,7 @@ struct Decided<'a> {
     agent_id: Option<AgentId>,
     /// The quoted message's carrier ids if it can be threaded, and what to say of it.
     reply: Reply,
+    effect: Option<Effect>,
     members: Option<Vec<String>>,
     group_provider_id: Option<String>,
     touched: Touched,
@@ -130,12 +136,18 @@ fn decide<'a>(
         && able.is_some_and(|able| able.imessage)
         && !draft.cellular_only
         && standing.is_none_or(|known| known.may_be_on_imessage(draft.now));
-    let channel = choose_channel(draft, imessage)?;
+    let mut channel = choose_channel(draft, imessage, able)?;
     if let (Recipient::One(Address::Group(group)), None) = (&draft.to, standing) {
         return Err(Error::missing(Code::GroupNotFound, "group", group));
     }
     // Consent, registration and allowances (contract 14 and 19) are asked here and nowhere else.
-    let reply = resolve_reply(tx, draft, channel, standing.map(|known| &known.id))?;
+    if channel == Channel::Imessage
+        && let Some(able) = able
+        && !new_contacts::admit(tx, able.daily, &line.id, &people(&draft.to), draft.now)?
+    {
+        channel = choose_channel(draft, false, None).map_err(|_| new_contacts::over(draft.now))?;
+    }
+    let reply = resolve_reply(tx, draft, channel, able, standing.map(|known| &known.id))?;
     let members = match &draft.to {
         Recipient::NewGroup(_, members) => {
             Some(members.iter().map(|member| member.as_str().to_owned()).collect())
@@ -147,6 +159,7 @@ fn decide<'a>(
         channel,
         agent_id: draft.sender.agent_id.clone().or(line.agent_id.clone()),
         reply,
+        effect: draft.effect.filter(|_| able.is_some_and(|able| able.effects)),
         members,
         group_provider_id: standing.and_then(|known| known.group_provider_id.clone()),
         touched: Touched { id: draft.conversation_id.clone(), at: draft.now, seq: 1 },
@@ -160,9 +173,23 @@ fn decide<'a>(
     Ok(decided)
 }
 
+/// Whom a message is written to anew. A group that is there already is nobody's first contact.
+fn people(to: &Recipient) -> Vec<&str> {
+    match to {
+        Recipient::One(Address::Group(_)) => Vec::new(),
+        Recipient::One(person) => vec![person.as_str()],
+        Recipient::NewGroup(_, people) => people.iter().map(Address::as_str).collect(),
+    }
+}
+
 /// Contract 6.2.
-fn choose_channel(draft: &Draft, imessage: bool) -> Result<Channel> {
-    if imessage && !matches!(draft.to, Recipient::One(Address::ShortCode(_))) {
+fn choose_channel(draft: &Draft, imessage: bool, able: Option<&Ability>) -> Result<Channel> {
+    let can = match &draft.to {
+        Recipient::One(Address::ShortCode(_)) => false,
+        Recipient::NewGroup(..) | Recipient::One(Address::Group(_)) => able.is_some_and(|able| able.groups),
+        Recipient::One(Address::Phone(_) | Address::Email(_)) => true,
+    };
+    if imessage && can {
         return Ok(Channel::Imessage);
     }
     let refused = |what| {
@@ -186,14 +213,19 @@ fn resolve_reply(
     tx: &mut Tx<'_>,
     draft: &Draft,
     channel: Channel,
+    able: Option<&Ability>,
     thread: Option<&ConversationId>,
 ) -> Result<Reply> {
     let Some(parent) = &draft.reply_to else { return Ok((None, None)) };
-    if channel != Channel::Imessage {
+    if channel != Channel::Imessage || !able.is_some_and(|able| able.replies) {
         return Ok((None, Some(true)));
     }
-    let found = messages::find(tx, parent)?
-        .filter(|found| Some(&found.conversation_id) == thread && found.channel == Channel::Imessage);
+    let found = messages::find(tx, parent)?.filter(|found| {
+        Some(&found.conversation_id) == thread
+            && found.channel == Channel::Imessage
+            && found.status != Status::Failed
+            && found.received_at + QUOTABLE > draft.now
+    });
     Ok(match found {
         Some(found) => (Some((found.id, found.provider_id)), Some(false)),
         None => (None, Some(true)),
@@ -240,7 +272,7 @@ impl Decided<'_> {
             self.touched.at.value(),
             self.size.encoding.value(),
             Value::Int(segments),
-            draft.effect.value(),
+            self.effect.value(),
             draft.reply_to.value(),
             self.reply.1.value(),
             draft.answers.value(),
@@ -264,10 +296,17 @@ impl Decided<'_> {
     fn accepted(self, job: Option<Job>) -> Accepted {
         let status = self.status();
         let target = self.target();
-        let Self { plan: Plan { draft, line, participant, .. }, channel, reply, touched, is_moving, .. } =
-            self;
+        let Self {
+            plan: Plan { draft, line, participant, .. },
+            channel,
+            effect,
+            reply,
+            touched,
+            is_moving,
+            ..
+        } = self;
         let (reply_to, reply_unresolved) = reply;
-        let handover = |job| (job, handover(draft, line, channel, target, reply_to));
+        let handover = |job| (job, handover(draft, line, channel, target, effect, reply_to));
         Accepted {
             id: draft.id.clone(),
             conversation_id: touched.id,
@@ -322,6 +361,7 @@ fn handover(
     line: &Line,
     channel: Channel,
     to: Target,
+    effect: Option<Effect>,
     reply_to: Option<(MessageId, Option<String>)>,
 ) -> Handover {
     Handover {
@@ -333,7 +373,7 @@ fn handover(
         channel,
         body: draft.body.clone(),
         media_urls: draft.media_urls.clone(),
-        effect: draft.effect.filter(|_| channel == Channel::Imessage),
+        effect: effect.filter(|_| channel == Channel::Imessage),
         reply_to,
     }
 }

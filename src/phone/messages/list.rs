@@ -74,15 +74,15 @@ fn whole_millisecond(
     Ok((messages, more))
 }
 
-/// Up to `limit` messages of the conversation up to and with `message`, oldest first, as events tell them.
-pub fn history(tx: &mut Tx<'_>, message: &Message, limit: i64) -> Result<Vec<Value>> {
+/// Up to `limit` messages of the conversation up to and with the moment `last`, oldest first, as events tell them.
+pub fn history(tx: &mut Tx<'_>, id: &ConversationId, last: Time, limit: i64) -> Result<Vec<Value>> {
     if limit == 0 {
         return Ok(Vec::new());
     }
     let mut items = tx.query(
         "SELECT id, body, direction, channel, received_at FROM messages
          WHERE conversation_id = ?1 AND received_at <= ?2 ORDER BY received_at DESC LIMIT ?3",
-        &[&message.conversation_id, &message.received_at, &limit],
+        &[id, &last, &limit],
         |row| {
             Ok(json!({
                 "messageId": row.get::<String>(0)?,

@@ -18,7 +18,7 @@ pub mod accept;
 pub mod list;
 pub mod receive;
 pub mod send;
-mod senders;
+pub mod senders;
 pub mod settle;
 mod together;
 

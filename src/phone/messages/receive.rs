@@ -8,12 +8,12 @@ use crate::address::Address;
 use crate::channel::Channel;
 use crate::clock::Time;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{AccountId, AgentId, ConversationId, GroupId, Ids, MessageId, NumberId};
 use crate::phone::conversations::{self, Conversation, Member, Touch};
 use crate::phone::events::{Emitter, Kind, Subject};
 use crate::phone::lines::Lines;
-use crate::phone::{consent, media, messages, usage};
+use crate::phone::{consent, media, messages, reaches, usage};
 use crate::text;
 
 /// Longest inbound text that is kept, in characters.
@@ -43,9 +43,9 @@ pub struct ArrivedGroup {
 }
 
 /// Our number that it came to.
-struct Line {
-    id: NumberId,
-    account: AccountId,
+pub struct Line {
+    pub id: NumberId,
+    pub account: AccountId,
     agent: Option<AgentId>,
     echo: bool,
 }
@@ -72,6 +72,9 @@ pub fn receive(
     } else {
         arrived.media_urls.iter().map(Some).collect()
     };
+    if arrived.channel == Channel::Imessage && conversation.is_none() {
+        on_imessage(tx, &line, &arrived.from, now)?;
+    }
     let mut first = None;
     for (position, picture) in pictures.into_iter().enumerate() {
         let id = store(tx, ids, emitter, now, &line, arrived, conversation.as_ref(), position, picture)?;
@@ -91,7 +94,8 @@ fn kept(body: &str) -> String {
         .collect()
 }
 
-fn line(tx: &mut Tx<'_>, e164: &str) -> Result<Option<Line>> {
+/// The number in service that is spelled so.
+pub fn line(tx: &mut Tx<'_>, e164: &str) -> Result<Option<Line>> {
     tx.optional(
         "SELECT id, account_id, agent_id, echo FROM numbers WHERE e164 = ?1 AND status <> 'released'",
         &[&e164],
@@ -141,6 +145,17 @@ fn group_conversation(
     Ok(found)
 }
 
+/// The person writes by iMessage: so they are answered there, whatever was found out before.
+fn on_imessage(tx: &mut Tx<'_>, line: &Line, person: &str, now: Time) -> Result<()> {
+    reaches::seen(tx, &line.account, person, true, now)?;
+    tx.execute(
+        "UPDATE conversations SET no_imessage_until = NULL
+         WHERE number_id = ?1 AND participant = ?2 AND no_imessage_until IS NOT NULL",
+        &[&line.id, &person],
+    )?;
+    Ok(())
+}
+
 /// A group that our number was added to, or whose roster or name changed.
 pub fn group_changed(tx: &mut Tx<'_>, ids: &Ids, now: Time, to: &str, group: &ArrivedGroup) -> Result<()> {
     let Some(line) = line(tx, to)? else { return Ok(()) };
@@ -183,11 +198,7 @@ fn store(
     )?;
     let size = text::segments(&body);
     let segments = if channel == Channel::Sms { size.count } else { 0 };
-    let provider_id = if position == 0 {
-        arrived.provider_id.clone()
-    } else {
-        format!("{}#{position}", arrived.provider_id)
-    };
+    let provider_id = picture_name(&arrived.provider_id, position);
     let reply_to = quoted(tx, &line.id, arrived.reply_to.as_deref())?;
     let keyword = if group.is_none() && position == 0 { consent::keyword(&body) } else { None };
     tx.execute(
@@ -233,8 +244,19 @@ fn store(
     Ok(id)
 }
 
-/// Our id of the message that a person quotes by ours or the carrier's.
-fn quoted(tx: &mut Tx<'_>, number: &NumberId, parent: Option<&str>) -> Result<Option<MessageId>> {
+/// What names one picture of several that came together: the first has the carrier's name of the whole.
+fn picture_name(provider_id: &str, position: usize) -> String {
+    if position == 0 { provider_id.to_owned() } else { format!("{provider_id}#{position}") }
+}
+
+/// The carrier's name of the whole, and which picture of it `name` is.
+pub fn picture_of(name: &str) -> (&str, u32) {
+    let split = name.rsplit_once('#').and_then(|(whole, part)| Some((whole, part.parse().ok()?)));
+    split.unwrap_or((name, 0))
+}
+
+/// Our id of the message that a person quotes or reacts to, by ours or the carrier's.
+pub fn quoted(tx: &mut Tx<'_>, number: &NumberId, parent: Option<&str>) -> Result<Option<MessageId>> {
     let Some(parent) = parent else { return Ok(None) };
     if let Some(message) = messages::find(tx, &MessageId::from_text(parent))?
         && message.number_id == *number
@@ -284,7 +306,7 @@ fn echo(
     };
     match accept::accept(tx, &Desk { ids, lines, me: None }, &draft) {
         // A person who cannot be answered has still been heard.
-        Ok(_) | Err(crate::error::Error::Refused { .. }) => Ok(()),
+        Ok(_) | Err(Error::Refused { .. } | Error::Later { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }

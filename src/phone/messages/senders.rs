@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::send::{Draft, Sender};
+use super::send::Sender;
 use crate::address::E164;
 use crate::clock::Time;
 use crate::db::{Row, ToValue, Tx, Value, listed, listed_from, padded};
@@ -34,10 +34,16 @@ pub struct Senders {
 }
 
 impl Senders {
-    pub fn find(tx: &mut Tx<'_>, me: Option<&Incarnation>, drafts: &[&Draft]) -> Result<Self> {
+    /// Those that `senders` name; `me` is this process, at `now`.
+    pub fn find<'a>(
+        tx: &mut Tx<'_>,
+        me: Option<&Incarnation>,
+        now: Time,
+        senders: impl Iterator<Item = &'a Sender>,
+    ) -> Result<Self> {
         let (mut agents, mut e164s, mut ids, mut of_agents) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for Sender { from_number, number_id, agent_id } in drafts.iter().map(|draft| &draft.sender) {
+        for Sender { from_number, number_id, agent_id } in senders {
             agents.extend(agent_id);
             match (from_number, number_id, agent_id) {
                 (Some(from), _, _) => e164s.push(from),
@@ -46,7 +52,7 @@ impl Senders {
                 (None, None, None) => {}
             }
         }
-        let asker = Asker { me, now: drafts.iter().map(|draft| draft.now).max().unwrap_or_default() };
+        let asker = Asker { me, now };
         let mut by_agent = HashMap::new();
         for line in asker.lines(tx, "agent_id", &unique(of_agents), " ORDER BY attached_at, id")? {
             if let Some(agent) = line.agent_id.clone() {
@@ -66,14 +72,14 @@ impl Senders {
     }
 
     /// `from_number`, else `number_id`, else the agent's first number. A given agent must exist even when it loses.
-    pub fn line(&self, draft: &Draft) -> Result<&Line> {
-        let Sender { from_number, number_id, agent_id } = &draft.sender;
+    pub fn line(&self, account: &AccountId, sender: &Sender) -> Result<&Line> {
+        let Sender { from_number, number_id, agent_id } = sender;
         if let Some(agent) = agent_id
-            && !self.agents.contains(&(draft.account.clone(), agent.clone()))
+            && !self.agents.contains(&(account.clone(), agent.clone()))
         {
             return Err(Error::missing(Code::AgentNotFound, "agent", agent));
         }
-        let of_account = |line: &&Line| line.account == draft.account;
+        let of_account = |line: &&Line| line.account == *account;
         let line = match (from_number, number_id, agent_id) {
             (Some(from), _, _) => self
                 .by_e164
@@ -98,6 +104,11 @@ impl Senders {
         }
         Ok(line)
     }
+}
+
+/// The number that this sender means.
+pub fn line(tx: &mut Tx<'_>, account: &AccountId, sender: &Sender) -> Result<Line> {
+    Senders::find(tx, None, Time::default(), std::iter::once(sender))?.line(account, sender).cloned()
 }
 
 /// Who asks for lines, and when: that decides whether a line's lane is its own.

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::id::{AccountId, ConversationId, Ids, MessageId, NumberId};
 use crate::phone::events::{Emitter, Kind, Subject};
 use crate::phone::messages::send::CELLULAR_CHARACTERS;
-use crate::phone::{conversations, usage};
+use crate::phone::{conversations, reaches, usage};
 use crate::queue::{self, Job};
 
 /// How a hand-over ended.
@@ -82,7 +82,7 @@ pub fn settle_all(
     }
     together::sent(tx, ids, emitter, now, &plain)?;
     for (job, id) in plain {
-        settled(tx, job, id);
+        settled(tx, job, id.as_str());
     }
     Ok(())
 }
@@ -132,6 +132,10 @@ pub fn settle(
         Settlement::NotOnImessage { reason } => {
             if let Some(conversation) = fall_back(tx, id)? {
                 conversations::not_on_imessage(tx, &conversation, now + NOT_ON_IMESSAGE)?;
+                let person = conversations::find(tx, &conversation)?;
+                if let Some(person) = person {
+                    reaches::seen(tx, &person.account_id, &person.participant, false, now)?;
+                }
                 return queue::retry(tx, job, now, reason, false);
             }
             let failure = Failure { code: FailureCode::Unreachable, reason: reason.clone() };
@@ -140,17 +144,17 @@ pub fn settle(
         Settlement::Later { run_at, reason } => {
             tx.execute("UPDATE messages SET status = 'queued' WHERE id = ?1 AND status = 'sending'", &[id])?;
             queue::retry(tx, job, *run_at, reason, false)?;
-            settled(tx, job, id);
+            settled(tx, job, id.as_str());
             return Ok(());
         }
     }
     queue::finish(tx, job)?;
-    settled(tx, job, id);
+    settled(tx, job, id.as_str());
     Ok(())
 }
 
-/// Wakes a request that waits for the message, here or in the process that accepted it.
-fn settled(tx: &mut Tx<'_>, job: &Job, id: &MessageId) {
+/// Wakes a request that waits for the message or the act, here or in the process that accepted it.
+pub fn settled(tx: &mut Tx<'_>, job: &Job, id: &str) {
     match &job.origin {
         Some(origin) if *origin != job.lease => tx.announce(format!("settled {id}")),
         Some(_) | None => tx.say(format!("settled {id}")),

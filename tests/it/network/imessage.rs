@@ -11,7 +11,7 @@ fn person(number: &str) -> Target {
 }
 
 fn named(message_id: &str) -> MessageRef {
-    MessageRef { message_id: message_id.to_owned(), provider_id: None }
+    MessageRef { message_id: message_id.to_owned(), provider_id: None, part: 0 }
 }
 
 async fn imessage(server: &Server, id: &str, body: &str) -> Outcome {
@@ -69,7 +69,7 @@ async fn replies_taps_and_reading_go_both_ways() {
 
     let mut reply = plain("msg_a", IMESSAGE_LINE, person(ADA), Channel::Imessage, "Yes");
     reply.reply_to =
-        Some(MessageRef { message_id: "msg_q".to_owned(), provider_id: Some(question.provider_id) });
+        Some(MessageRef { message_id: "msg_q".to_owned(), provider_id: Some(question.provider_id), part: 0 });
     assert_eq!(server.submit(Outbound::Text(reply)).await, accepted());
     assert!(matches!(server.next().await, Inbound::Receipt(_)));
     let tap = |reaction: Option<&str>| Outbound::Reaction {

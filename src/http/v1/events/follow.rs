@@ -191,8 +191,7 @@ impl Follower {
                         signature::with_signature(&secret, &events::number_payload(&message)),
                     ));
                 }
-                let at = if *kind == Kind::AgentMessage { message.received_at } else { event.at };
-                Ok((*kind, events::payload(tx, *kind, &message, at, HISTORY)?))
+                Ok((*kind, events::payload(tx, *kind, &message, &event, HISTORY)?))
             };
             forms.iter().map(body).collect::<Result<_>>().map(Rendered::Bodies)
         };
