@@ -28,6 +28,7 @@ mod tx;
 mod unit;
 mod value;
 
+pub use dialect::FullText;
 pub use presence::Presence;
 pub use tx::Tx;
 pub use value::{Column, Row, ToValue, Value, listed, padded};

@@ -5,6 +5,10 @@
 mod break_classes;
 mod graphemes;
 mod gsm7;
+mod letters;
+mod terms;
+
+pub use terms::{account_term, terms};
 
 use crate::words;
 use graphemes::{Class, Cluster};

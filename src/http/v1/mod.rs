@@ -1,6 +1,6 @@
 //! The /v1 door, as the `agentphone` clients speak it. One file per noun.
 
-use axum::routing::{any, delete, get, post};
+use axum::routing::{any, post};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -9,9 +9,11 @@ use crate::app::App;
 mod agents;
 mod contacts;
 mod conversations;
+mod erase;
 mod events;
 mod messages;
 mod numbers;
+mod search;
 mod views;
 mod webhook_tests;
 mod webhooks;
@@ -23,10 +25,7 @@ fn later_stages() -> OpenApiRouter<App> {
         .route("/v1/agents/voices", any(later))
         .route("/v1/numbers/available", any(later))
         .route("/v1/numbers/lookup", any(later))
-        .route("/v1/messages", get(later))
-        .route("/v1/messages/{id}", delete(later))
         .route("/v1/messages/{id}/reactions", post(later).delete(later))
-        .route("/v1/conversations/{id}", delete(later))
         .route("/v1/conversations/{id}/typing", post(later))
         .route("/v1/conversations/{id}/background", post(later).delete(later))
 }
@@ -38,9 +37,10 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(numbers::router())
         .merge(webhooks::router())
         .merge(webhook_tests::router())
-        .routes(routes!(messages::send))
+        .routes(routes!(messages::send, search::search))
+        .routes(routes!(erase::message))
         .routes(routes!(conversations::list))
-        .routes(routes!(conversations::get, conversations::change))
+        .routes(routes!(conversations::get, conversations::change, erase::conversation))
         .routes(routes!(conversations::messages))
         .routes(routes!(conversations::of_agent))
         .routes(routes!(conversations::of_number))

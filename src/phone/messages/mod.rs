@@ -138,8 +138,17 @@ pub(super) fn urls(json: &str) -> Vec<String> {
     serde_json::from_str(json).unwrap_or_default()
 }
 
+/// Which rows of `messages` anybody sees: not those that were erased, nor those that are about to be.
+pub(super) const SEEN: &str = "erased_at IS NULL
+    AND (SELECT 1 FROM erasures WHERE erasures.conversation_id = messages.conversation_id) IS NULL";
+
 /// The message of this id, whoever's it is.
 pub fn find(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {
+    tx.optional(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1 AND {SEEN}"), &[id], read)
+}
+
+/// The same, also of one that was erased: what its carrier makes of it is still counted.
+pub(super) fn find_or_erased(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {
     tx.optional(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1"), &[id], read)
 }
 

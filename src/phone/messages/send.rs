@@ -377,6 +377,7 @@ impl NewRow<'_> {
 pub fn begin(tx: &mut Tx<'_>, id: &MessageId) -> Result<Begun> {
     let claimed = tx.optional(
         "UPDATE messages SET status = 'sending', attempt = attempt + 1 WHERE id = ?1 AND status = 'queued'
+           AND erased_at IS NULL
          RETURNING number_id, conversation_id, attempt, from_address, to_address, channel, body, media_urls, effect,
                    reply_to, reply_unresolved",
         &[id],
@@ -397,7 +398,7 @@ pub fn begin(tx: &mut Tx<'_>, id: &MessageId) -> Result<Begun> {
         },
     )?;
     let Some((mut handover, number, conversation, reply_unresolved)) = claimed else {
-        let message = messages::find(tx, id)?;
+        let message = messages::find_or_erased(tx, id)?;
         return Ok(match message {
             Some(message) if message.status == Status::Sending => Begun::InDoubt(Box::new(message)),
             Some(_) | None => Begun::Nothing,
