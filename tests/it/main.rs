@@ -30,6 +30,10 @@ mod waking;
 mod replies;
 mod retries;
 
+// Search, and deleting.
+mod erase;
+mod search;
+
 // Properties.
 mod backoff;
 mod paging;

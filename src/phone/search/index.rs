@@ -1,6 +1,8 @@
 //! How messages get their words: read some time after they were stored, written in batches, taken out when a message
 //! is erased. Nothing here is done by the units that accept and receive; who does it is a job.
 
+use std::collections::HashSet;
+
 use super::query::quoted;
 use crate::clock::Time;
 use crate::db::{FullText, ToValue, Tx, listed, padded};
@@ -77,20 +79,101 @@ pub fn add(tx: &mut Tx<'_>, messages: &[Unindexed]) -> Result<()> {
            AND (SELECT 1 FROM search_documents d WHERE d.message_id = messages.id) IS NULL",
         listed(parameters.len())
     );
-    let wanted: Vec<MessageId> = tx.query(&sql, &parameters, |row| row.get(0))?;
+    let wanted: HashSet<MessageId> = tx.query(&sql, &parameters, |row| row.get(0))?.into_iter().collect();
     let mut wanted: Vec<&Unindexed> =
         messages.iter().filter(|message| wanted.contains(&message.id)).collect();
     // FTS5 writes what comes in order together.
     wanted.sort_by_key(|message| message.at);
-    for message in wanted {
-        let place = free_place(tx, message.at)?;
-        tx.execute(
-            "INSERT INTO search_documents (place, message_id, conversation_id) VALUES (?1, ?2, ?3)",
-            &[&place, &message.id, &message.conversation],
-        )?;
-        put(tx, place, &message.account, &message.body)?;
+    let mut rest = placed(&wanted);
+    while !rest.is_empty() {
+        // Batches of few sizes need few statements.
+        let size = 1 << rest.len().ilog2();
+        let some: Vec<Placed<'_>> = rest.drain(..size).collect();
+        let taken = register(tx, &some)?;
+        for (_, message) in some.iter().filter(|(_, message)| !taken.contains(&message.id)) {
+            // Somebody has its place: one more look, and a place behind.
+            let alone = (free_place(tx, message.at)?, *message);
+            register(tx, &[alone])?;
+            put(tx, &[alone])?;
+        }
+        let kept: Vec<Placed<'_>> =
+            some.into_iter().filter(|(_, message)| taken.contains(&message.id)).collect();
+        if kept.len() == size {
+            put(tx, &kept)?;
+        } else {
+            kept.chunks(1).try_for_each(|alone| put(tx, alone))?;
+        }
     }
     Ok(())
+}
+
+/// A message and its place among all documents.
+type Placed<'a> = (i64, &'a Unindexed);
+
+/// Messages in the order of their times, each with the first place of its moment that no other of them has.
+fn placed<'a>(messages: &[&'a Unindexed]) -> Vec<Placed<'a>> {
+    let mut last = i64::MIN;
+    let place = |message: &&'a Unindexed| {
+        last = (message.at.millis() * PLACES).max(last + 1);
+        (last, *message)
+    };
+    messages.iter().map(place).collect()
+}
+
+/// Notes the documents; answers those whose places were free.
+fn register(tx: &mut Tx<'_>, some: &[Placed<'_>]) -> Result<HashSet<MessageId>> {
+    let sql = format!(
+        "INSERT INTO search_documents (place, message_id, conversation_id) VALUES {}
+         ON CONFLICT (place) DO NOTHING RETURNING message_id",
+        rows(some.len(), 3, "")
+    );
+    let parameters: Vec<&dyn ToValue> = some
+        .iter()
+        .flat_map(|(place, message)| [place as &dyn ToValue, &message.id, &message.conversation])
+        .collect();
+    Ok(tx.query(&sql, &parameters, |row| row.get(0))?.into_iter().collect())
+}
+
+/// Stores the words of documents.
+fn put(tx: &mut Tx<'_>, some: &[Placed<'_>]) -> Result<()> {
+    match tx.full_text() {
+        FullText::Fts5 => {
+            let sql = format!("INSERT INTO search_words (rowid, words) VALUES {}", rows(some.len(), 2, ""));
+            let words: Vec<(i64, String)> =
+                some.iter().map(|(place, it)| (*place, document(&it.account, &it.body))).collect();
+            let parameters: Vec<&dyn ToValue> =
+                words.iter().flat_map(|(place, words)| [place as &dyn ToValue, words]).collect();
+            tx.execute(&sql, &parameters)?;
+        }
+        FullText::Tsvector => {
+            let sql = format!(
+                "INSERT INTO search_words (rowid, account_id, words) VALUES {}",
+                rows(some.len(), 3, "tsvector")
+            );
+            let words: Vec<(i64, &AccountId, String)> =
+                some.iter().map(|(place, it)| (*place, &it.account, vector(&it.account, &it.body))).collect();
+            let parameters: Vec<&dyn ToValue> = words
+                .iter()
+                .flat_map(|(place, account, words)| [place as &dyn ToValue, *account, words])
+                .collect();
+            tx.execute(&sql, &parameters)?;
+        }
+    }
+    Ok(())
+}
+
+/// `(?1, ?2), (?3, ?4), …`; the last of each row as a `kind`, if that is not what it comes as.
+fn rows(count: usize, columns: usize, kind: &str) -> String {
+    let value = |place: usize| match kind {
+        "" => format!("?{place}"),
+        _ if place % columns == 0 => format!("CAST(CAST(?{place} AS TEXT) AS {kind})"),
+        _ => format!("?{place}"),
+    };
+    let row = |row: usize| {
+        let values: Vec<String> = (1..=columns).map(|column| value(row * columns + column)).collect();
+        format!("({})", values.join(", "))
+    };
+    (0..count).map(row).collect::<Vec<_>>().join(", ")
 }
 
 /// Places of one millisecond.
@@ -112,21 +195,6 @@ fn free_place(tx: &mut Tx<'_>, at: Time) -> Result<i64> {
             Some(_) => first += PLACES,
         }
     }
-}
-
-fn put(tx: &mut Tx<'_>, place: i64, account: &AccountId, body: &str) -> Result<()> {
-    match tx.full_text() {
-        FullText::Fts5 => {
-            let sql = "INSERT INTO search_words (rowid, words) VALUES (?1, ?2)";
-            tx.execute(sql, &[&place, &document(account, body)])?;
-        }
-        FullText::Tsvector => {
-            let sql = "INSERT INTO search_words (rowid, account_id, words)
-                       VALUES (?1, ?2, CAST(CAST(?3 AS TEXT) AS tsvector))";
-            tx.execute(sql, &[&place, account, &vector(account, body)])?;
-        }
-    }
-    Ok(())
 }
 
 /// Takes a message out of the index. Its body must still be what it was.
