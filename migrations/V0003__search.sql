@@ -16,13 +16,13 @@ CREATE VIRTUAL TABLE search_words USING fts5 (words, content = '', columnsize = 
 INSERT INTO search_words (search_words, rank) VALUES ('secure-delete', 1);
 --@postgres
 CREATE TABLE search_words (
-    rowid BIGINT PRIMARY KEY,           -- named as FTS5 names it
+    rowid BIGINT NOT NULL,              -- named as FTS5 names it
     account_id TEXT NOT NULL,
-    words tsvector NOT NULL
+    words tsvector NOT NULL,
+    PRIMARY KEY (account_id, rowid)
 );
--- The indexer pays for each word at once: a list of pending ones would have to be read by every search.
-CREATE INDEX search_words_by_word ON search_words USING gin (words) WITH (fastupdate = off);
-CREATE INDEX search_words_by_account ON search_words (account_id, rowid);
+-- Words wait for company before they are merged into the index, but few: every search reads those that wait.
+CREATE INDEX search_words_by_word ON search_words USING gin (words) WITH (gin_pending_list_limit = 256);
 --@both
 
 -- Since when a message is nothing but ids, times and counts. What reads messages leaves such rows out.

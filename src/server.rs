@@ -98,7 +98,9 @@ impl Server {
         tokio::spawn(app.stopped.clone().run_until_cancelled_owned(settling));
         app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));
         app.tasks.spawn(presence::watch(app.clone()));
-        app.tasks.spawn(indexer::run(app.clone()));
+        if app.config.search.enabled {
+            app.tasks.spawn(indexer::run(app.clone()));
+        }
         jobs::start(&app);
         upkeep::schedule(&app).await.map_err(anyhow::Error::new)?;
         let serving = http::serve::serve(app.clone(), http::router(&app), listener);

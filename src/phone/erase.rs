@@ -182,8 +182,9 @@ pub struct Carried {
     pub provider_id: Option<String>,
 }
 
-/// Where the erased messages `ids` may still be.
+/// Where the erased messages `ids` may still be. Words that the indexer wrote at the same moment go now.
 pub fn outside(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<Outside> {
+    index::remove_erased(tx, ids)?;
     let named: Vec<&MessageId> = ids.iter().collect();
     let parameters = padded(&named);
     let list = listed(parameters.len());

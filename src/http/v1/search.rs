@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 use super::views::NumberMessageView;
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::{Error, Place, Result};
+use crate::error::{Code, Error, Place, Result};
 use crate::http::answer::Errors;
 use crate::http::extract::{Caller, Query};
 use crate::http::page::{List, Page};
@@ -36,6 +36,9 @@ pub async fn search(
     Query(wanted): Query<Wanted>,
     Query(page): Query<Page>,
 ) -> Result<Json<List<NumberMessageView>>> {
+    if !app.config.search.enabled {
+        return Err(Error::refused(Code::NotAvailable, "The search is switched off on this server"));
+    }
     let missing = || Error::at(Place::Query, "query", "missing", "query is required");
     let query = search::Query::parse(&wanted.query.ok_or_else(missing)?)?;
     let range = page.range(20, 100)?;

@@ -1,12 +1,14 @@
 //! Messages: texts and pictures on their way out and in. This page has the type and its rows; [`send`] accepts
 //! one, [`settle`] records what became of it, [`receive`] stores one that came, [`list`] reads them back.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::channel::{Channel, FailureCode};
 use crate::clock::Time;
-use crate::db::{Row, Tx};
+use crate::db::{Row, Tx, listed, padded};
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, AgentId, ConversationId, MessageId, NumberId};
 use crate::words;
@@ -147,7 +149,21 @@ pub fn find(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {
     tx.optional(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1 AND {SEEN}"), &[id], read)
 }
 
-/// The same, also of one that was erased: what its carrier makes of it is still counted.
+/// The messages of these ids that anybody sees, in the order of the ids.
+pub fn find_all(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<Vec<Message>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parameters = padded(&ids.iter().collect::<Vec<_>>());
+    let list = listed(parameters.len());
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE id IN ({list}) AND {SEEN}");
+    let found = tx.query(&sql, &parameters, read)?;
+    let mut found: HashMap<MessageId, Message> =
+        found.into_iter().map(|message| (message.id.clone(), message)).collect();
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+}
+
+/// The message of this id, also if it was erased: what its carrier makes of it is still counted.
 pub(super) fn find_or_erased(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {
     tx.optional(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1"), &[id], read)
 }

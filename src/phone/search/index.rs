@@ -208,10 +208,29 @@ pub fn remove(tx: &mut Tx<'_>, id: &MessageId, account: &AccountId, body: &str) 
             tx.execute(sql, &[&place, &document(account, body)])?;
         }
         FullText::Tsvector => {
-            tx.execute("DELETE FROM search_words WHERE rowid = ?1", &[&place as &dyn ToValue])?;
+            let sql = "DELETE FROM search_words WHERE account_id = ?1 AND rowid = ?2";
+            tx.execute(sql, &[account, &place])?;
         }
     }
     Ok(())
+}
+
+/// Takes messages out that were erased by others while this process was giving them their words: it does not wait for
+/// them, so it looks afterwards, as they do. Where one thread writes there is nothing to find.
+pub fn remove_erased(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {
+    match tx.full_text() {
+        FullText::Fts5 => return Ok(()),
+        FullText::Tsvector => {}
+    }
+    let ids: Vec<&MessageId> = ids.iter().collect();
+    let parameters = padded(&ids);
+    let sql = format!(
+        "SELECT m.id, m.account_id FROM messages m JOIN search_documents d ON d.message_id = m.id
+         WHERE m.id IN ({}) AND m.erased_at IS NOT NULL",
+        listed(parameters.len())
+    );
+    let late: Vec<(MessageId, AccountId)> = tx.query(&sql, &parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    late.iter().try_for_each(|(id, account)| remove(tx, id, account, ""))
 }
 
 fn words(account: &AccountId, body: &str) -> impl Iterator<Item = String> {

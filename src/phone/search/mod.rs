@@ -27,6 +27,7 @@ pub struct Found {
 /// The account's messages that have all the words of `query`, newest first.
 pub fn find(tx: &mut Tx<'_>, account: &AccountId, query: &Query, limit: i64, offset: i64) -> Result<Found> {
     let source = Source::choose(tx, account, query)?;
+    source.kind.prepare(tx)?;
     // One more than asked for tells whether any remain.
     let wanted = limit.saturating_add(1);
     let page = source.page();
@@ -36,12 +37,9 @@ pub fn find(tx: &mut Tx<'_>, account: &AccountId, query: &Query, limit: i64, off
     let seen = if size == 0 { 0 } else { offset.saturating_add(size) };
     let counted: i64 = tx.one(&source.count(), &source.parameters(&[&(COUNTED + 1)]), |row| row.get(0))?;
     let total = if counted > COUNTED { seen.max(COUNTED) } else { counted };
+    source.kind.end(tx)?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut found = Vec::with_capacity(ids.len());
-    for id in ids.iter().take(shown) {
-        found.extend(messages::find(tx, id)?);
-    }
-    Ok(Found { messages: found, total })
+    Ok(Found { messages: messages::find_all(tx, &ids[..ids.len().min(shown)])?, total })
 }
 
 /// Messages of a conversation that is being erased are not seen any more, whatever the index still holds.
@@ -63,6 +61,33 @@ enum Kind {
     /// `PostgreSQL`, words that many messages have: these are read newest first and looked at one by one. Sorting a
     /// million of them to show twenty would take a second.
     Walk,
+}
+
+impl Kind {
+    /// `PostgreSQL` guesses how many messages have some words, and guesses wrong; here it is known which way to go. It
+    /// is not to plan anew for every word, nor to compile what takes a millisecond to run.
+    fn prepare(self, tx: &mut Tx<'_>) -> Result<()> {
+        match self {
+            Self::Fts5 => Ok(()),
+            Self::Gin => plan(tx, "force_generic_plan", "off"),
+            Self::Walk => plan(tx, "force_generic_plan", "on"),
+        }
+    }
+
+    /// The rest of the unit is planned as always.
+    fn end(self, tx: &mut Tx<'_>) -> Result<()> {
+        match self {
+            Self::Fts5 => Ok(()),
+            Self::Gin | Self::Walk => plan(tx, "auto", "on"),
+        }
+    }
+}
+
+/// Settings for the rest of this transaction.
+fn plan(tx: &mut Tx<'_>, cache_mode: &str, index_scans: &str) -> Result<()> {
+    let sql = "SELECT set_config('jit', 'off', 0 = 0), set_config('plan_cache_mode', ?1, 0 = 0),
+                      set_config('enable_indexscan', ?2, 0 = 0)";
+    tx.query(sql, &[&cache_mode, &index_scans], |_| Ok(())).map(drop)
 }
 
 /// So many of the newest documents tell whether words are common, and so many of them must have the words.
