@@ -78,7 +78,9 @@ async fn ask(app: &App, carried: Vec<Carried>) -> Result<(), String> {
         by_carrier.entry(carrier).or_default().push(message);
     }
     for (name, messages) in by_carrier {
-        let Some(connection) = app.carrier(&name).filter(|carrier| carrier.capabilities.erases) else { continue };
+        let Some(connection) = app.carrier(&name).filter(|carrier| carrier.capabilities.erases) else {
+            continue;
+        };
         match connection.carrier.ask(Question::Erase { messages }).await {
             Answer::Done => {}
             Answer::Message(_) | Answer::Reach { .. } | Answer::Number(_) | Answer::CannotTell => {

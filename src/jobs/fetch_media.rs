@@ -42,8 +42,7 @@ pub async fn perform(app: &App, job: Job, media: Media) {
                 let (kind, name) = (&fetched.content_type, &fetched.file_name);
                 let is_kept = media::stored(tx, now, &media, &url, kind, name, bytes)?;
                 // Of an erased message the job stays, and deletes the file when it comes again.
-                if is_kept { queue::finish(tx, &job)? } else { queue::retry(tx, &job, now, ERASED, false)? }
-                Ok(())
+                if is_kept { queue::finish(tx, &job) } else { queue::retry(tx, &job, now, ERASED, false) }
             };
             app.db.record(unit).await
         }

@@ -50,7 +50,7 @@ pub struct Core {
     pub now: i64,
     pub(super) journal: Journal,
     /// Where in the journal things were said.
-    pub(super) lines: Lines,
+    pub(super) written: Lines,
     pub(super) shelf: Arc<Shelf>,
     timers: BTreeMap<(i64, u64), Due>,
     timer_count: u64,
@@ -62,7 +62,7 @@ pub struct Core {
 impl Core {
     pub fn new(
         state: State,
-        (journal, lines): (Journal, Lines),
+        (journal, written): (Journal, Lines),
         shelf: Arc<Shelf>,
         clock: Clock,
         ids: Ids,
@@ -77,7 +77,7 @@ impl Core {
             ids,
             now,
             journal,
-            lines,
+            written,
             shelf,
             timers,
             timer_count: 0,
@@ -130,7 +130,7 @@ impl Core {
     /// The same; what the network has to tell about it goes rather over `link`.
     pub fn record_for(&mut self, event: Event, link: Option<LinkId>) {
         let at = self.journal.add(&event);
-        self.lines.note(&event, at);
+        self.written.note(&event, at);
         self.state.apply(event);
         self.note_fresh(link);
         while let Some((phone, with)) = self.state.answering.pop() {

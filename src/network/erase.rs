@@ -71,7 +71,7 @@ impl Core {
 
     fn blot_out(&mut self, places: &[u32]) -> std::io::Result<()> {
         self.journal.write()?;
-        self.lines.of(places).into_iter().try_for_each(|at| self.journal.change(at, without_content))
+        self.written.of(places).into_iter().try_for_each(|at| self.journal.change(at, without_content))
     }
 }
 

@@ -84,14 +84,14 @@ impl Network {
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let mut state = state::State::default();
-        let mut lines = erase::Lines::default();
+        let mut written = erase::Lines::default();
         let journal = journal::Journal::open(&folder.join("network.journal"), |at, event| {
-            lines.note(&event, at);
+            written.note(&event, at);
             state.apply(event);
         })?;
         let shelf = Arc::new(Shelf::new(folder.join("media"), ids.clone()));
         let (commands, received) = mpsc::unbounded_channel();
-        tasks.spawn(Core::new(state, (journal, lines), shelf.clone(), clock, ids).run(received, stop));
+        tasks.spawn(Core::new(state, (journal, written), shelf.clone(), clock, ids).run(received, stop));
         Ok(Self { commands, shelf })
     }
 

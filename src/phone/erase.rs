@@ -45,13 +45,7 @@ pub fn conversation(
 
 /// Erases the next messages of a conversation that is being erased, those after `after`; answers how far it came,
 /// `None` when it is through.
-pub fn next(
-    tx: &mut Tx<'_>,
-    ids: &Ids,
-    now: Time,
-    id: &ConversationId,
-    after: Time,
-) -> Result<Option<Time>> {
+pub fn next(tx: &mut Tx<'_>, ids: &Ids, now: Time, id: &ConversationId, after: Time) -> Result<Option<Time>> {
     let rows: Vec<(MessageId, Time)> = tx.query(
         "SELECT id, received_at FROM messages WHERE conversation_id = ?1 AND received_at > ?2 AND erased_at IS NULL
          ORDER BY received_at LIMIT ?3",

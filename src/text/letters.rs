@@ -52,9 +52,9 @@ static PLAIN: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
 /// What `character` is compared as; nothing if it does not count.
 pub(super) fn folded(character: char) -> impl Iterator<Item = char> {
     let lower = narrow(character).to_lowercase();
-    lower.filter(|lower| !is_left_out(*lower)).map(|lower| {
-        if lower.is_ascii() { lower } else { PLAIN.get(&lower).copied().unwrap_or(lower) }
-    })
+    lower
+        .filter(|lower| !is_left_out(*lower))
+        .map(|lower| if lower.is_ascii() { lower } else { PLAIN.get(&lower).copied().unwrap_or(lower) })
 }
 
 /// A full-width form as the character it is.

@@ -21,7 +21,8 @@ pub fn terms(text: &str) -> Vec<String> {
     let mut terms = Vec::new();
     let mut word = String::new();
     for grapheme in Graphemes::new(text) {
-        let mut characters = grapheme.text.chars().flat_map(folded).filter(is_content).peekable();
+        let mut characters =
+            grapheme.text.chars().flat_map(folded).filter(|character| is_content(*character)).peekable();
         let Some(first) = characters.peek().copied() else {
             // A mark of direction does not end a word; a space, a dash or a line break does.
             if grapheme.text.chars().flat_map(folded).next().is_some() {
@@ -53,8 +54,11 @@ fn end(word: &mut String, terms: &mut Vec<String>) {
 }
 
 /// Not a space, a line break, a sign of ASCII or the mark, wherever it stands.
-fn is_content(character: &char) -> bool {
-    !(character.is_whitespace() || character.is_control() || character.is_ascii_punctuation() || *character == MARK)
+fn is_content(character: char) -> bool {
+    !(character.is_whitespace()
+        || character.is_control()
+        || character.is_ascii_punctuation()
+        || character == MARK)
 }
 
 /// Characters of scripts without spaces, and pictures.

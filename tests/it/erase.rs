@@ -92,7 +92,10 @@ async fn a_deleted_message_is_gone_everywhere_and_its_cost_stays() {
     server.delete(&format!("/v1/messages/{id}"), 200).await;
     server.forgets("zebra").await;
     let shown = server.get(&conversation).await;
-    assert_eq!((&shown["messageCount"], &shown["lastMessagePreview"]), (&json!(1), &json!("first and plain")));
+    assert_eq!(
+        (&shown["messageCount"], &shown["lastMessagePreview"]),
+        (&json!(1), &json!("first and plain"))
+    );
     server.finds("zebra", 0).await;
     server.finds("first plain", 1).await;
     assert_eq!(server.column("SELECT message_id FROM usage").await.len(), usage);
@@ -107,7 +110,10 @@ async fn nobody_deletes_what_is_not_theirs() {
     let key = server.stranger().await;
     for (path, code) in [
         (format!("/v1/messages/{}", sent["id"].as_str().unwrap()), "MESSAGE_NOT_FOUND"),
-        (format!("/v1/conversations/{}", sent["conversation_id"].as_str().unwrap()), "CONVERSATION_NOT_FOUND"),
+        (
+            format!("/v1/conversations/{}", sent["conversation_id"].as_str().unwrap()),
+            "CONVERSATION_NOT_FOUND",
+        ),
         ("/v1/messages/msg_x".to_owned(), "MESSAGE_NOT_FOUND"),
     ] {
         let request = Request { method: "DELETE", path: &path, headers: &[], body: None };
@@ -172,7 +178,10 @@ async fn a_message_on_its_way_is_counted_and_then_forgotten() {
     let sent = server.send(&line, ADA, "on its way").await;
     server.handed_over(1).await;
     server.delete(&format!("/v1/messages/{}", sent["id"].as_str().unwrap()), 200).await;
-    assert!(server.network_holds("on its way").await, "it is asked to forget only when the hand-over has ended");
+    assert!(
+        server.network_holds("on its way").await,
+        "it is asked to forget only when the hand-over has ended"
+    );
     server.faults(json!({"release": true})).await;
     server.forgets("on its way").await;
     assert_eq!(server.column("SELECT message_id FROM usage").await, [sent["id"].as_str().unwrap()]);
@@ -294,7 +303,9 @@ async fn pictures_go_with_their_message() {
     .await;
     let of = |url: &str| url.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap();
     let get = async |path: String| {
-        client::call(server.address, Request { method: "GET", path: &path, headers: &[], body: None }).await.status
+        client::call(server.address, Request { method: "GET", path: &path, headers: &[], body: None })
+            .await
+            .status
     };
     assert_eq!((get(of(&hosted)).await, get(of(&picture)).await), (200, 200));
     let id = server.received(&line).await["id"].as_str().unwrap().to_owned();

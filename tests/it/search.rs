@@ -94,8 +94,21 @@ async fn any_script_is_found() {
         server.person_texts(ADA, &line, text).await;
     }
     let cases = [
-        ("タワー", 0), ("会いま", 0), ("ПРИВЕТ", 1), ("дел*", 1), ("حالك", 2), ("نشمع OR", 99), ("שלום", 3),
-        ("ยินดี", 4), ("creme", 5), ("BRÛLÉE", 5), ("👍", 5), ("ab", 6), ("neddih", 6), ("alert", 7), ("script", 7),
+        ("タワー", 0),
+        ("会いま", 0),
+        ("ПРИВЕТ", 1),
+        ("дел*", 1),
+        ("حالك", 2),
+        ("نشمع OR", 99),
+        ("שלום", 3),
+        ("ยินดี", 4),
+        ("creme", 5),
+        ("BRÛLÉE", 5),
+        ("👍", 5),
+        ("ab", 6),
+        ("neddih", 6),
+        ("alert", 7),
+        ("script", 7),
     ];
     for (query, index) in cases {
         let page = server.finds(query, i64::from(index < texts.len())).await;
@@ -111,16 +124,41 @@ async fn what_a_person_types_is_never_syntax() {
     server.person_texts(ADA, &line, "or and not near words rowid it's 100%").await;
     server.finds("words", 1).await;
     let mild = [
-        "or", "AND", "NOT", "near words", "rowid", "it's", "100%", "words:*", "\"words", "words\"", "-words", "^words",
-        "{words}", "(words", "words)", "words + rowid", "words' OR '1'='1", "words & rowid", "words | rowid", "!words",
-        "words <-> rowid", "words\\", "$1 ?1 words", "words\u{0}rowid", "“words rowid”", "near(words rowid, 2)*",
+        "or",
+        "AND",
+        "NOT",
+        "near words",
+        "rowid",
+        "it's",
+        "100%",
+        "words:*",
+        "\"words",
+        "words\"",
+        "-words",
+        "^words",
+        "{words}",
+        "(words",
+        "words)",
+        "words + rowid",
+        "words' OR '1'='1",
+        "words & rowid",
+        "words | rowid",
+        "!words",
+        "words <-> rowid",
+        "words\\",
+        "$1 ?1 words",
+        "words\u{0}rowid",
+        "“words rowid”",
+        "near(words rowid, 2)*",
     ];
     for query in mild {
-        let answer = server.call(Request { method: "GET", path: &path(query, ""), headers: &[], body: None }).await;
+        let answer =
+            server.call(Request { method: "GET", path: &path(query, ""), headers: &[], body: None }).await;
         assert_eq!(answer.status, 200, "{query}: {}", String::from_utf8_lossy(&answer.body));
     }
     for query in ["", "*", "\"\"", "'; --", "\u{202e}", &"a ".repeat(65)] {
-        let answer = server.call(Request { method: "GET", path: &path(query, ""), headers: &[], body: None }).await;
+        let answer =
+            server.call(Request { method: "GET", path: &path(query, ""), headers: &[], body: None }).await;
         assert_eq!(answer.status, 422, "{query}");
         assert_eq!(answer.json()["detail"][0]["loc"], json!(["query", "query"]), "{query}");
     }
@@ -140,7 +178,8 @@ async fn another_account_finds_nothing_of_ours() {
     let key = server.stranger().await;
     for query in ["secret", "sec*", "\"secret recipe\""] {
         let path = path(query, "");
-        let answer = server.call_as(&key, Request { method: "GET", path: &path, headers: &[], body: None }).await;
+        let answer =
+            server.call_as(&key, Request { method: "GET", path: &path, headers: &[], body: None }).await;
         assert_eq!((answer.status, answer.json()["total"].clone()), (200, json!(0)), "{query}");
     }
 }

@@ -17,7 +17,11 @@ use crate::phone::erase;
 /// not sent any more; one that is being sent may still arrive. What it cost stays.
 #[utoipa::path(delete, path = "/v1/messages/{id}", tag = "messages", params(("id" = String, Path)),
     responses((status = 200, body = Success), Errors))]
-pub async fn delete_message(State(app): State<App>, caller: Caller, Path(id): Path<String>) -> Result<Json<Success>> {
+pub async fn delete_message(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Success>> {
     let (ids, now, id) = (app.ids.clone(), app.clock.now(), MessageId::from_text(id));
     app.db.write(move |tx| erase::message(tx, &ids, now, &caller.account, &id)).await?;
     Ok(Json(Success::YES))

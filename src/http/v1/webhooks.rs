@@ -20,7 +20,9 @@ use crate::http::page::{Range, Success};
 use crate::id::{AccountId, AgentId, WebhookId};
 use crate::net::Guard;
 use crate::phone::statistics::{self, AllTime, Statistics};
-use crate::phone::webhooks::{self, Draft, MOST_CONTEXT, Owner, Settings, Subscription, Webhook, WebhookStatus};
+use crate::phone::webhooks::{
+    self, Draft, MOST_CONTEXT, Owner, Settings, Subscription, Webhook, WebhookStatus,
+};
 use crate::phone::{agents, deliveries};
 use crate::signature::Secret;
 

@@ -166,7 +166,7 @@ fn put(tx: &mut Tx<'_>, some: &[Placed<'_>]) -> Result<()> {
 fn rows(count: usize, columns: usize, kind: &str) -> String {
     let value = |place: usize| match kind {
         "" => format!("?{place}"),
-        _ if place % columns == 0 => format!("CAST(CAST(?{place} AS TEXT) AS {kind})"),
+        _ if place.is_multiple_of(columns) => format!("CAST(CAST(?{place} AS TEXT) AS {kind})"),
         _ => format!("?{place}"),
     };
     let row = |row: usize| {
@@ -229,7 +229,8 @@ pub fn remove_erased(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {
          WHERE m.id IN ({}) AND m.erased_at IS NOT NULL",
         listed(parameters.len())
     );
-    let late: Vec<(MessageId, AccountId)> = tx.query(&sql, &parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let late: Vec<(MessageId, AccountId)> =
+        tx.query(&sql, &parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
     late.iter().try_for_each(|(id, account)| remove(tx, id, account, ""))
 }
 

@@ -31,8 +31,7 @@ pub fn find(tx: &mut Tx<'_>, account: &AccountId, query: &Query, limit: i64, off
     // One more than asked for tells whether any remain.
     let wanted = limit.saturating_add(1);
     let page = source.page();
-    let ids: Vec<MessageId> =
-        tx.query(&page, &source.parameters(&[&wanted, &offset]), |row| row.get(0))?;
+    let ids: Vec<MessageId> = tx.query(&page, &source.parameters(&[&wanted, &offset]), |row| row.get(0))?;
     let size = i64::try_from(ids.len()).unwrap_or(i64::MAX);
     let seen = if size == 0 { 0 } else { offset.saturating_add(size) };
     let counted: i64 = tx.one(&source.count(), &source.parameters(&[&(COUNTED + 1)]), |row| row.get(0))?;
@@ -64,13 +63,13 @@ enum Kind {
 }
 
 impl Kind {
-    /// `PostgreSQL` guesses how many messages have some words, and guesses wrong; here it is known which way to go. It
-    /// is not to plan anew for every word, nor to compile what takes a millisecond to run.
+    /// `PostgreSQL` guesses how many messages have some words, and guesses wrong; here it is known which way to go, so
+    /// the other ways are closed. Nor is it to plan anew for every word, or to compile what runs for a millisecond.
     fn prepare(self, tx: &mut Tx<'_>) -> Result<()> {
         match self {
             Self::Fts5 => Ok(()),
-            Self::Gin => plan(tx, "force_generic_plan", "off"),
-            Self::Walk => plan(tx, "force_generic_plan", "on"),
+            Self::Gin => plan(tx, "force_generic_plan", "off", "on"),
+            Self::Walk => plan(tx, "force_generic_plan", "on", "off"),
         }
     }
 
@@ -78,21 +77,23 @@ impl Kind {
     fn end(self, tx: &mut Tx<'_>) -> Result<()> {
         match self {
             Self::Fts5 => Ok(()),
-            Self::Gin | Self::Walk => plan(tx, "auto", "on"),
+            Self::Gin | Self::Walk => plan(tx, "auto", "on", "on"),
         }
     }
 }
 
-/// Settings for the rest of this transaction.
-fn plan(tx: &mut Tx<'_>, cache_mode: &str, index_scans: &str) -> Result<()> {
+/// Settings for the rest of this transaction: whether rows may come in the order of an index, or unordered.
+fn plan(tx: &mut Tx<'_>, cache_mode: &str, in_order: &str, unordered: &str) -> Result<()> {
     let sql = "SELECT set_config('jit', 'off', 0 = 0), set_config('plan_cache_mode', ?1, 0 = 0),
-                      set_config('enable_indexscan', ?2, 0 = 0)";
-    tx.query(sql, &[&cache_mode, &index_scans], |_| Ok(())).map(drop)
+                      set_config('enable_indexscan', ?2, 0 = 0), set_config('enable_bitmapscan', ?3, 0 = 0),
+                      set_config('enable_sort', ?3, 0 = 0), set_config('enable_hashjoin', 'off', 0 = 0),
+                      set_config('enable_mergejoin', 'off', 0 = 0)";
+    tx.query(sql, &[&cache_mode, &in_order, &unordered], |_| Ok(())).map(drop)
 }
 
 /// So many of the newest documents tell whether words are common, and so many of them must have the words.
 const PROBED: i64 = 1_000;
-const COMMON: i64 = 100;
+const COMMON: i64 = 30;
 
 impl Source {
     fn choose(tx: &mut Tx<'_>, account: &AccountId, query: &Query) -> Result<Self> {
@@ -120,14 +121,20 @@ impl Source {
     /// `FROM` and `WHERE`, with the words as `?1` (and the account as `?2` in a walk).
     const fn documents(&self) -> &'static str {
         match self.kind {
-            Kind::Fts5 => "search_words CROSS JOIN search_documents d
-                           WHERE search_words MATCH ?1 AND d.place = search_words.rowid",
-            Kind::Gin => "search_words JOIN search_documents d ON d.place = search_words.rowid
-                          WHERE search_words.words @@ CAST(CAST(?1 AS TEXT) AS tsquery)",
+            Kind::Fts5 => {
+                "search_words CROSS JOIN search_documents d
+                           WHERE search_words MATCH ?1 AND d.place = search_words.rowid"
+            }
+            Kind::Gin => {
+                "search_words JOIN search_documents d ON d.place = search_words.rowid
+                          WHERE search_words.words @@ CAST(CAST(?1 AS TEXT) AS tsquery)"
+            }
             // The function instead of the operator: no index knows it, so the order comes from the account's.
-            Kind::Walk => "search_words JOIN search_documents d ON d.place = search_words.rowid
+            Kind::Walk => {
+                "search_words JOIN search_documents d ON d.place = search_words.rowid
                            WHERE search_words.account_id = ?2
-                             AND ts_match_vq(search_words.words, CAST(CAST(?1 AS TEXT) AS tsquery))",
+                             AND ts_match_vq(search_words.words, CAST(CAST(?1 AS TEXT) AS tsquery))"
+            }
         }
     }
 

@@ -105,7 +105,10 @@ mod tests {
 
     #[test]
     fn no_syntax_gets_through() {
-        assert_eq!(fts5("bike OR NOT (x) NEAR/2 ^y col:z"), r#""bike" AND "or" AND "not" AND "x" AND "near 2" AND "y" AND "col z""#);
+        assert_eq!(
+            fts5("bike OR NOT (x) NEAR/2 ^y col:z"),
+            r#""bike" AND "or" AND "not" AND "x" AND "near 2" AND "y" AND "col z""#
+        );
         assert_eq!(fts5("a\"b"), r#""a" AND "b""#);
         assert_eq!(fts5("* ** a* '* \"*\""), r#""a" *"#);
         assert_eq!(tsvector("a & !b | c:* <-> d\\'"), "('a') & ('b') & ('c') & ('d')");
