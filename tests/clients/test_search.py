@@ -22,7 +22,7 @@ def test_what_the_client_sent_and_got_is_found(account, sdk, network) -> None:
     phone.text(account.sms["phoneNumber"], "Which BIKE, the rote Rad or the vélo? 🚲")
     page = finds(account, "bike", 2)
     assert [row["body"] for row in page["data"]] == ["Which BIKE, the rote Rad or the vélo? 🚲", "Your bike is ready"]
-    assert page["hasMore"] is False and page["data"][1]["id"] == sent.id
+    assert page["hasMore"] is False and page["data"][1]["id"] == sent["id"]
     listed = account.ok("GET", f"/v1/numbers/{account.sms['id']}/messages")["data"]
     assert sorted(page["data"], key=lambda row: row["receivedAt"]) == listed
     for query, total in (("velo", 1), ("🚲", 1), ('"rote Rad"', 1), ('"Rad rote"', 0), ("bik*", 2), ("bike OR nothing", 0)):
