@@ -1,5 +1,5 @@
 //! Search: messages by the words in them. This page finds; [`query`] is what a person asks for, [`index`] how
-//! messages get their words, behind the back of those who send and receive. Words are made by [`crate::text::terms`],
+//! messages get their words, behind the back of those who send and receive. Words are made in `text/terms.rs`,
 //! and every document begins with the term of its account, so that a search never meets another account's messages.
 
 use crate::db::{FullText, ToValue, Tx};
