@@ -17,8 +17,8 @@ CREATE TABLE acts (
     seq BIGINT NOT NULL,                -- its place in the conversation's order
     created_at BIGINT NOT NULL
 );
-CREATE INDEX acts_on_message ON acts (message_id) WHERE status IN ('queued', 'sending');
-CREATE INDEX acts_of_conversation ON acts (conversation_id, seq) WHERE status IN ('queued', 'sending');
+CREATE INDEX acts_on_message ON acts (message_id);
+CREATE INDEX acts_of_conversation ON acts (conversation_id, seq);
 CREATE INDEX acts_by_age ON acts (created_at);
 
 -- How persons could be reached when their carrier was last asked.

@@ -41,6 +41,7 @@ pub struct Config {
     pub media: Media,
     pub imessage: Imessage,
     pub rate_limits: RateLimits,
+    pub search: Search,
     pub quota: Quota,
     pub retention: Retention,
     #[serde(default)]
@@ -103,6 +104,12 @@ pub struct RateLimits {
     pub webhook_tests_per_hour: u32,
     pub number_purchases_per_hour: u32,
     pub number_releases_per_hour: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    pub enabled: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

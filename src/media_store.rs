@@ -26,6 +26,14 @@ impl MediaStore {
         Ok(())
     }
 
+    /// Deletes what is there; nothing being there is as good.
+    pub async fn delete(&self, token: &str) -> anyhow::Result<()> {
+        match self.0.delete(&Name::from(token)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// The bytes, or `None` if there are none of this name.
     pub async fn get(&self, token: &str) -> anyhow::Result<Option<Bytes>> {
         match self.0.get(&Name::from(token)).await {

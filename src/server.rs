@@ -25,7 +25,7 @@ use crate::http::totals::Totals;
 use crate::id::Ids;
 use crate::jobs::accepter::Accepter;
 use crate::jobs::settler::Settler;
-use crate::jobs::{self, arrivals, presence, upkeep};
+use crate::jobs::{self, arrivals, indexer, presence, upkeep};
 use crate::media_store::MediaStore;
 use crate::network::Network;
 use crate::network::link::Line;
@@ -100,6 +100,9 @@ impl Server {
         presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;
         app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));
         app.tasks.spawn(presence::watch(app.clone()));
+        if app.config.search.enabled {
+            app.tasks.spawn(indexer::run(app.clone()));
+        }
         jobs::start(&app);
         upkeep::schedule(&app).await.map_err(anyhow::Error::new)?;
         let serving = http::serve::serve(app.clone(), http::router(&app), listener);

@@ -21,7 +21,7 @@ pub trait Carrier: Send + Sync {
     /// Hands `outbound` over and says what became of it. Never hands one over twice by itself.
     async fn submit(&self, outbound: Outbound) -> Outcome;
 
-    /// Asks what only the carrier knows. Has no effect on any message.
+    /// Asks what only the carrier knows, or to forget what it knows. Sends nothing, however often it is asked.
     async fn ask(&self, question: Question) -> Answer;
 }
 
@@ -117,6 +117,8 @@ pub enum Question {
     FreshNumber { country: String, area_code: Option<String>, imessage: bool },
     /// A number given back.
     NumberReleased { number: String },
+    /// These messages were deleted: what the carrier keeps of their content shall go too.
+    Erase { messages: Vec<MessageRef> },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -241,6 +243,8 @@ pub struct Capabilities {
     pub can_be_asked: bool,
     /// Fresh numbers are made on demand.
     pub makes_numbers: bool,
+    /// [`Question::Erase`] is obeyed.
+    pub erases: bool,
     /// A sandbox: counts as registered, and never bills anyone.
     pub sandbox: bool,
 }

@@ -43,6 +43,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     typing: true,
     can_be_asked: true,
     makes_numbers: true,
+    erases: true,
     sandbox: true,
 };
 

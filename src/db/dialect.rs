@@ -6,7 +6,24 @@ use super::tx::{Backend, Tx};
 use crate::error::Result;
 use crate::id::Incarnation;
 
+/// How a database finds words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FullText {
+    /// A virtual table whose rows come in the order of their `rowid`.
+    Fts5,
+    /// A column with a GIN index, which knows no order.
+    Tsvector,
+}
+
 impl Tx<'_> {
+    /// How words are found; what that means for statements is the business of `phone/search`.
+    pub const fn full_text(&self) -> FullText {
+        match self.backend {
+            Backend::Sqlite(_) => FullText::Fts5,
+            Backend::Postgres(_) => FullText::Tsvector,
+        }
+    }
+
     /// Ends a subselect of rows that several processes compete for.
     pub const fn skip_locked(&self) -> &'static str {
         match self.backend {

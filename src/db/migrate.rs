@@ -1,5 +1,6 @@
 //! The schema's history: one folder of numbered files, compiled in, applied in the same order to `SQLite` and
-//! `PostgreSQL`, each in one transaction, with a checksum so that an applied file is never edited unnoticed.
+//! `PostgreSQL`, each in one transaction, with a checksum so that an applied file is never edited unnoticed. Where
+//! the databases differ in more than a word, a file says so in sections (`migrations/README.md`).
 
 use anyhow::{Context, ensure};
 
@@ -7,6 +8,7 @@ use anyhow::{Context, ensure};
 const MIGRATIONS: &[(&str, &str)] = &[
     ("V0001__core", include_str!("../../migrations/V0001__core.sql")),
     ("V0002__imessage", include_str!("../../migrations/V0002__imessage.sql")),
+    ("V0003__search", include_str!("../../migrations/V0003__search.sql")),
 ];
 
 const HISTORY: &str =
@@ -23,7 +25,7 @@ pub fn sqlite(connection: &mut rusqlite::Connection) -> anyhow::Result<()> {
             rows.next()?.map(|row| row.get(0)).transpose()?
         };
         if is_new(name, text, known.as_deref())? {
-            tx.execute_batch(text).with_context(|| format!("applying {name}"))?;
+            tx.execute_batch(&section(text, "--@sqlite")).with_context(|| format!("applying {name}"))?;
             tx.execute("INSERT INTO schema_history VALUES (?1, ?2)", [*name, &checksum(text)])?;
         }
     }
@@ -40,7 +42,7 @@ pub fn postgres(client: &mut postgres::Client) -> anyhow::Result<()> {
         let known = tx.query_opt("SELECT checksum FROM schema_history WHERE name = $1", &[name])?;
         let known: Option<String> = known.map(|row| row.get(0));
         if is_new(name, text, known.as_deref())? {
-            tx.batch_execute(text).with_context(|| format!("applying {name}"))?;
+            tx.batch_execute(&section(text, "--@postgres")).with_context(|| format!("applying {name}"))?;
             tx.execute("INSERT INTO schema_history VALUES ($1, $2)", &[name, &checksum(text)])?;
         }
     }
@@ -67,6 +69,34 @@ fn is_new(name: &str, text: &str, known: Option<&str>) -> anyhow::Result<bool> {
     Ok(false)
 }
 
+/// What of a file is for the database whose sections begin with `mark`: everything up to the first mark and after
+/// `--@both`, and its own.
+fn section(text: &str, mark: &str) -> String {
+    let mut is_meant = true;
+    let mut out = String::with_capacity(text.len());
+    for line in text.lines() {
+        if line.starts_with("--@") {
+            is_meant = line == "--@both" || line == mark;
+        } else if is_meant {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
+}
+
 fn checksum(text: &str) -> String {
     format!("{:08x}", crc32fast::hash(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::section;
+
+    #[test]
+    fn a_section_is_for_its_database_only() {
+        let text = "a\n--@sqlite\nb\n--@postgres\nc\n--@both\nd\n";
+        assert_eq!(section(text, "--@sqlite"), "a\nb\nd\n");
+        assert_eq!(section(text, "--@postgres"), "a\nc\nd\n");
+    }
 }

@@ -30,6 +30,7 @@ mod tx;
 mod unit;
 mod value;
 
+pub use dialect::FullText;
 pub use gather::{Gather, Missed};
 pub use presence::Presence;
 pub use rows::{in_powers, tuples};

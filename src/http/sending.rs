@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::channel::{Channel, Failure, FailureCode};
-use crate::error::{Error, Result, Storage};
+use crate::error::{Code, Error, Result, Storage};
 use crate::id::{ConversationId, MessageId};
 use crate::jobs::send_message;
 use crate::phone::idempotency::Use;
@@ -83,7 +83,7 @@ async fn conduct(app: &App, draft: Draft, key: Option<Use>, answer: oneshot::Sen
 
 async fn as_it_stands(app: &App, id: MessageId) -> Result<Answered> {
     let message = app.accepter.look_up(id).await?;
-    message.map(Answered::from).ok_or_else(|| anyhow::anyhow!("an accepted message is gone").into())
+    message.map(Answered::from).ok_or_else(|| Error::refused(Code::NotFound, "The message was deleted"))
 }
 
 impl Answered {

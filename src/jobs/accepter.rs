@@ -2,6 +2,7 @@
 //! message alone does not wait for company. Looks many up together as well, for those who wait for what another
 //! process makes of theirs. What accepting means is in `phone/messages/accept`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
@@ -60,9 +61,13 @@ impl Accepter {
 
 async fn look_up(db: Db, ids: Vec<MessageId>) -> Vec<Result<Option<Message>>> {
     let wanted = ids.clone();
-    let unit = move |tx: &mut Tx<'_>| messages::find_all(tx, &wanted.iter().collect::<Vec<_>>());
+    let unit = move |tx: &mut Tx<'_>| messages::find_all(tx, &wanted);
     match db.read(unit).await {
-        Ok(mut found) => ids.iter().map(|id| Ok(found.remove(id))).collect(),
+        Ok(found) => {
+            let mut found: HashMap<_, _> =
+                found.into_iter().map(|message| (message.id.clone(), message)).collect();
+            ids.iter().map(|id| Ok(found.remove(id))).collect()
+        }
         Err(error) => ids.iter().map(|_| Err(error.again())).collect(),
     }
 }

@@ -12,6 +12,8 @@ use crate::queue::{self, Job};
 /// Attempts before an attachment is given up.
 const ATTEMPTS: i64 = 5;
 
+const ERASED: &str = "its message was erased";
+
 struct Fetched {
     content_type: String,
     file_name: String,
@@ -19,6 +21,9 @@ struct Fetched {
 }
 
 pub async fn perform(app: &App, job: Job, media: Media) {
+    if media.is_erased {
+        return forget(app, job, media).await;
+    }
     let fetched = fetch(app, &media).await;
     let stored = match fetched {
         Ok(fetched) => match app.media.put(&media.token, fetched.bytes.clone()).await {
@@ -33,9 +38,11 @@ pub async fn perform(app: &App, job: Job, media: Media) {
         Ok(fetched) => {
             let url = format!("{origin}/media/{}/{}", media.token, fetched.file_name);
             let bytes = i64::try_from(fetched.bytes.len()).unwrap_or(i64::MAX);
-            let unit = move |tx: &mut Tx<'_>| -> Result<()> {
-                media::stored(tx, now, &media, &url, &fetched.content_type, &fetched.file_name, bytes)?;
-                queue::finish(tx, &job)
+            let unit = move |tx: &mut Tx<'_>| {
+                let (kind, name) = (&fetched.content_type, &fetched.file_name);
+                let is_kept = media::stored(tx, now, &media, &url, kind, name, bytes)?;
+                // Of an erased message the job stays, and deletes the file when it comes again.
+                if is_kept { queue::finish(tx, &job) } else { queue::retry(tx, &job, now, ERASED, false) }
             };
             app.db.record(unit).await
         }
@@ -45,6 +52,19 @@ pub async fn perform(app: &App, job: Job, media: Media) {
     };
     if let Err(error) = recorded {
         tracing::error!(?error, "the outcome of fetching an attachment could not be stored");
+    }
+}
+
+/// The message was erased while its attachment was being fetched: what was stored for it goes.
+async fn forget(app: &App, job: Job, media: Media) {
+    let deleted = app.media.delete(&media.token).await;
+    let now = app.clock.now();
+    let unit = move |tx: &mut Tx<'_>| match &deleted {
+        Ok(()) => queue::finish(tx, &job),
+        Err(error) => queue::retry(tx, &job, now + Duration::from_mins(1), &error.to_string(), false),
+    };
+    if let Err(error) = app.db.record(unit).await {
+        tracing::error!(?error, "deleting an attachment could not be recorded");
     }
 }
 

@@ -10,7 +10,9 @@ use async_trait::async_trait;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Result;
+use crate::id::ConversationId;
 use crate::phone::acts;
+use crate::phone::erase::Outside;
 use crate::phone::messages::Message;
 use crate::phone::messages::send::Handover;
 use crate::phone::numbers::{self, Expiry, Number};
@@ -20,7 +22,9 @@ pub mod accepter;
 pub mod act;
 pub mod arrivals;
 pub mod deliver_webhook;
+pub mod erase;
 pub mod fetch_media;
+pub mod indexer;
 pub mod outbound;
 pub mod presence;
 pub mod release_number;
@@ -40,6 +44,10 @@ pub enum Ready {
     Fetch(Box<crate::phone::media::Media>),
     /// A number that was just given back; its carrier is to be told.
     Released(Box<Number>),
+    /// A conversation whose messages are to be erased.
+    Erase(ConversationId),
+    /// What lies outside of the tables of messages that were erased.
+    EraseOutside(Box<Outside>),
     Upkeep,
 }
 
@@ -80,6 +88,8 @@ impl Work for Jobs {
             Ready::Deliver(attempt) => deliver_webhook::perform(app, job, *attempt).await,
             Ready::Fetch(media) => fetch_media::perform(app, job, *media).await,
             Ready::Released(number) => release_number::perform(app, job, *number).await,
+            Ready::Erase(id) => erase::perform(app, job, id).await,
+            Ready::EraseOutside(outside) => erase::perform_outside(app, job, *outside).await,
             Ready::Upkeep => upkeep::perform(app, job).await,
         }
     }
@@ -108,6 +118,8 @@ impl Jobs {
                 }
                 Expiry::Nothing => None,
             },
+            Task::EraseConversation(id) => Some(Ready::Erase(id.clone())),
+            Task::EraseOutside(ids) => return erase::prepare(tx, app, job, ids),
             Task::Prune => Some(Ready::Upkeep),
         };
         if ready.is_none() {
@@ -128,7 +140,7 @@ pub fn start(app: &App) {
                 Limits { per_lane: webhooks.per_endpoint, in_all: webhooks.in_all, exclusive: false }
             }
             Class::Media => Limits { per_lane: 16, in_all: 16, exclusive: false },
-            Class::Upkeep => Limits { per_lane: 1, in_all: 1, exclusive: false },
+            Class::Upkeep => Limits { per_lane: 1, in_all: 2, exclusive: false },
         };
         let wakes = Wakes::of(&app.db, class);
         if class == Class::Send {

@@ -46,7 +46,12 @@ async fn expire(app: &App, now: Time) {
                 match &job.task {
                     Task::SendMessage(id) => settle::expire(tx, &ids, &mut emitter, now, id)?,
                     Task::Act(id) => acts::expire(tx, id)?,
-                    Task::DeliverWebhook(_) | Task::FetchMedia(_) | Task::ReleaseNumber(_) | Task::Prune => {}
+                    Task::DeliverWebhook(_)
+                    | Task::FetchMedia(_)
+                    | Task::ReleaseNumber(_)
+                    | Task::EraseConversation(_)
+                    | Task::EraseOutside(_)
+                    | Task::Prune => {}
                 }
                 queue::finish(tx, job)?;
             }

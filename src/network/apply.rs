@@ -37,6 +37,7 @@ impl State {
             }
             Event::Read { at, message } => self.offers.add(News::Receipt { message, at, read: true }, at),
             Event::Background { from, to, image_url } => self.background(&from, &to, image_url.as_ref()),
+            Event::Erased { messages } => messages.into_iter().for_each(|message| self.erased(message)),
             Event::Group { id, line, members, name, told } => {
                 let id = self.set_group(&id, &line, &members, name);
                 if told {
@@ -264,7 +265,7 @@ impl State {
     }
 
     /// Notes a change of a text on every phone that shows it.
-    fn note_bubble(&mut self, place: u32) {
+    pub(super) fn note_bubble(&mut self, place: u32) {
         if self.watched {
             let (phones, _) = self.shown_on(self.ledger.get(place));
             for phone in &phones {

@@ -40,6 +40,7 @@ impl Core {
                 self.record(Event::LineGone(number));
                 Answer::Done
             }
+            Question::Erase { messages } => self.erase(&messages),
         };
         self.links.say(link, FromNetwork::Answer { seq, answer });
     }

@@ -2,6 +2,7 @@
 //! writes the journal once for all of them, and only then says the answers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
@@ -11,10 +12,12 @@ use crate::clock::{Clock, Time};
 use crate::id::Ids;
 
 use super::asks::Asked;
+use super::erase::Lines;
 use super::event::Event;
 use super::journal::Journal;
 use super::link::{FromNetwork, ToNetwork};
 use super::links::{LinkId, Links};
+use super::media::Shelf;
 use super::offers;
 use super::state::State;
 use super::watch::Watchers;
@@ -45,7 +48,10 @@ pub struct Core {
     pub ids: Ids,
     /// The moment of the batch, in unix milliseconds.
     pub now: i64,
-    journal: Journal,
+    pub(super) journal: Journal,
+    /// Where in the journal things were said.
+    pub(super) written: Lines,
+    pub(super) shelf: Arc<Shelf>,
     timers: BTreeMap<(i64, u64), Due>,
     timer_count: u64,
     /// Questions that wait for other links, and how many fences were set.
@@ -54,7 +60,13 @@ pub struct Core {
 }
 
 impl Core {
-    pub fn new(state: State, journal: Journal, clock: Clock, ids: Ids) -> Self {
+    pub fn new(
+        state: State,
+        (journal, written): (Journal, Lines),
+        shelf: Arc<Shelf>,
+        clock: Clock,
+        ids: Ids,
+    ) -> Self {
         let now = clock.now().millis();
         let (links, watchers, timers) = (Links::default(), Watchers::default(), BTreeMap::new());
         let mut core = Self {
@@ -65,6 +77,8 @@ impl Core {
             ids,
             now,
             journal,
+            written,
+            shelf,
             timers,
             timer_count: 0,
             asked: Vec::new(),
@@ -115,7 +129,8 @@ impl Core {
 
     /// The same; what the network has to tell about it goes rather over `link`.
     pub fn record_for(&mut self, event: Event, link: Option<LinkId>) {
-        self.journal.add(&event);
+        let at = self.journal.add(&event);
+        self.written.note(&event, at);
         self.state.apply(event);
         self.note_fresh(link);
         while let Some((phone, with)) = self.state.answering.pop() {

@@ -70,6 +70,10 @@ pub enum Event {
         name: Option<String>,
         told: bool,
     },
+    /// A server deleted these texts: what they said is forgotten. Their own lines in the journal are blotted out.
+    Erased {
+        messages: Vec<u32>,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! The ledger: every text that was handed to the network, each part and each attempt an entry of its own, and every
-//! text a person wrote. Nothing is ever merged or removed; only a release changes an entry's verdict. The phones'
-//! threads point into it, so a text is in memory once.
+//! text a person wrote. Nothing is ever merged or removed; only a release changes an entry's verdict, and a deletion
+//! takes out what was said. The phones' threads point into it, so a text is in memory once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -139,6 +139,18 @@ impl Ledger {
     pub fn all_of(&self, id: &str) -> impl Iterator<Item = &Entry> {
         let first = self.find(id).map(|place| self.get(place));
         std::iter::successors(first, |entry| entry.next.map(|place| self.get(place)))
+    }
+
+    /// Where every entry of one message stands, in order.
+    pub fn places_of(&self, id: &str) -> impl Iterator<Item = u32> {
+        std::iter::successors(self.find(id), |place| self.get(*place).next)
+    }
+
+    /// Forgets what a text said; that it was there stays.
+    pub fn erase(&mut self, place: u32) {
+        let entry = &mut self.entries[place as usize];
+        entry.body = Box::default();
+        entry.extras = None;
     }
 
     /// Up to `limit` rows after the `after`th, and the number of the last of them.

@@ -45,14 +45,28 @@ impl Shelf {
         Ok(Some(name))
     }
 
+    /// Deletes the picture that `url` names, if it is one of ours and still there.
+    pub fn remove(&self, url: &str) -> std::io::Result<()> {
+        let Some((_, name)) = url.rsplit_once("/sim/media/") else { return Ok(()) };
+        if kind_of(name).is_none() {
+            return Ok(());
+        }
+        match std::fs::remove_file(self.folder.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// The content type and the bytes of `name`, if there is such a file.
     pub async fn get(&self, name: &str) -> Option<(&'static str, Vec<u8>)> {
-        let (stem, ending) = name.split_once('.')?;
-        let (kind, _) = KINDS.iter().find(|(_, known)| *known == ending)?;
-        // Only names of our own making reach the file system.
-        if stem.is_empty() || !stem.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return None;
-        }
-        Some((*kind, tokio::fs::read(self.folder.join(name)).await.ok()?))
+        Some((kind_of(name)?, tokio::fs::read(self.folder.join(name)).await.ok()?))
     }
+}
+
+/// The content type of a picture called `name`. Only names of our own making reach the file system.
+fn kind_of(name: &str) -> Option<&'static str> {
+    let (stem, ending) = name.split_once('.')?;
+    let (kind, _) = KINDS.iter().find(|(_, known)| *known == ending)?;
+    let is_ours = !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_ours.then_some(*kind)
 }

@@ -13,6 +13,7 @@ mod apply;
 mod asks;
 mod core;
 mod desk;
+mod erase;
 mod event;
 mod faults;
 mod journal;
@@ -83,10 +84,14 @@ impl Network {
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let mut state = state::State::default();
-        let journal = journal::Journal::open(&folder.join("network.journal"), |event| state.apply(event))?;
+        let mut written = erase::Lines::default();
+        let journal = journal::Journal::open(&folder.join("network.journal"), |at, event| {
+            written.note(&event, at);
+            state.apply(event);
+        })?;
         let shelf = Arc::new(Shelf::new(folder.join("media"), ids.clone()));
         let (commands, received) = mpsc::unbounded_channel();
-        tasks.spawn(Core::new(state, journal, clock, ids).run(received, stop));
+        tasks.spawn(Core::new(state, (journal, written), shelf.clone(), clock, ids).run(received, stop));
         Ok(Self { commands, shelf })
     }
 

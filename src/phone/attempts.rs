@@ -45,40 +45,27 @@ pub fn begin(tx: &mut Tx<'_>, id: &DeliveryId, payload: &str, now: Time) -> Resu
     )
 }
 
-/// Records how it ended. A reply is kept once there is one, whatever later attempts say.
+/// Records how it ended. A reply is kept once there is one, whatever later attempts say. A delivery without a payload
+/// lost it while the attempt was under way, because its message was erased: what came back is not kept either.
 pub fn end(
     tx: &mut Tx<'_>,
     ended: &Ended,
     reply: Option<&MessageId>,
     reply_error: Option<&str>,
 ) -> Result<()> {
-    deliveries::insert_attempt(
-        tx,
-        &Attempt {
-            delivery_id: ended.delivery.clone(),
-            number: ended.number,
-            at: ended.at,
-            url: ended.url.clone(),
-            request_headers: ended.request_headers.clone(),
-            http_status: ended.http_status,
-            response_headers: ended.response_headers.clone(),
-            response_body: ended.response_body.clone(),
-            error_message: ended.error.clone(),
-            response_millis: ended.millis,
-        },
-    )?;
     let status = match (&ended.error, ended.next_retry_at) {
         (None, _) => "success",
         (Some(_), Some(_)) => "pending",
         (Some(_), None) => "failed",
     };
     let delivered_at = ended.error.is_none().then_some(ended.now);
-    tx.execute(
-        "UPDATE deliveries SET status = ?2, http_status = ?3, error_message = ?4, response_body = ?5,
-             response_millis = ?6, next_retry_at = ?7, delivered_at = COALESCE(CAST(?8 AS BIGINT), delivered_at),
+    let is_kept: Option<bool> = tx.optional(
+        "UPDATE deliveries SET status = ?2, http_status = ?3, error_message = ?4,
+             response_body = CASE WHEN payload IS NULL THEN NULL ELSE CAST(?5 AS TEXT) END, response_millis = ?6, next_retry_at = ?7, delivered_at = COALESCE(CAST(?8 AS BIGINT), delivered_at),
              reply_error = CASE WHEN reply_message_id IS NULL THEN COALESCE(CAST(?10 AS TEXT), reply_error) END,
              reply_message_id = COALESCE(reply_message_id, CAST(?9 AS TEXT))
-         WHERE id = ?1",
+         WHERE id = ?1
+         RETURNING CASE WHEN payload IS NULL THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END",
         &[
             &ended.delivery,
             &status,
@@ -91,6 +78,23 @@ pub fn end(
             &reply.cloned(),
             &reply_error.map(str::to_owned),
         ],
+        |row| row.get(0),
+    )?;
+    let kept = |text: &Option<String>| text.clone().filter(|_| is_kept == Some(true));
+    deliveries::insert_attempt(
+        tx,
+        &Attempt {
+            delivery_id: ended.delivery.clone(),
+            number: ended.number,
+            at: ended.at,
+            url: ended.url.clone(),
+            request_headers: ended.request_headers.clone(),
+            http_status: ended.http_status,
+            response_headers: kept(&ended.response_headers),
+            response_body: kept(&ended.response_body),
+            error_message: ended.error.clone(),
+            response_millis: ended.millis,
+        },
     )?;
     webhooks::note_attempt(tx, &ended.webhook, ended.error.is_none())
 }

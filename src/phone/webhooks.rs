@@ -13,6 +13,9 @@ use crate::id::{AccountId, AgentId, NumberId, WebhookId};
 use crate::signature::Secret;
 use crate::words;
 
+/// More messages of history are not told with an event.
+pub const MOST_CONTEXT: i64 = 50;
+
 /// How long a replaced secret goes on signing beside the new one.
 const SECRET_OVERLAP: Duration = Duration::from_hours(24);
 

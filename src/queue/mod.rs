@@ -15,7 +15,7 @@ mod task;
 mod wake;
 mod worker;
 
-pub use task::{Class, Lane, Task, hook_lane, media_lane, send_lane, upkeep_lane};
+pub use task::{Class, Lane, Task, erase_lane, hook_lane, media_lane, send_lane, upkeep_lane};
 pub use wake::Wakes;
 pub use worker::{Limits, Work, Worker};
 

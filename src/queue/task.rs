@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{ActId, DeliveryId, MediaId, MessageId, NumberId, WebhookId};
+use crate::id::{ActId, ConversationId, DeliveryId, MediaId, MessageId, NumberId, WebhookId};
 use crate::words;
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -20,6 +20,10 @@ pub enum Task {
     ReleaseNumber(NumberId),
     /// Deletes what is past its retention.
     Prune,
+    /// Erases the messages of a conversation that is gone.
+    EraseConversation(ConversationId),
+    /// Deletes files of erased messages, and has their carriers forget them.
+    EraseOutside(Vec<MessageId>),
 }
 
 words! {
@@ -57,4 +61,9 @@ pub fn media_lane() -> Lane {
 /// The lane of housekeeping.
 pub fn upkeep_lane() -> Lane {
     Lane { class: Class::Upkeep, name: "all".to_owned() }
+}
+
+/// The lane of what is erased.
+pub fn erase_lane() -> Lane {
+    Lane { class: Class::Upkeep, name: "erase".to_owned() }
 }

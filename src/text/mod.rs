@@ -6,6 +6,10 @@ mod break_classes;
 mod emoji;
 mod graphemes;
 mod gsm7;
+mod letters;
+mod terms;
+
+pub use terms::{account_term, terms};
 
 use crate::words;
 pub use emoji::is_emoji;

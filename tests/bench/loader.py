@@ -1,9 +1,10 @@
-"""Fills a stopped server's SQLite file with conversations and messages, faster than the doors could.
+"""Fills a stopped server's database with conversations and messages, faster than the doors could.
 
 The tables' columns stand in `CONVERSATION` and `MESSAGE` only. A column the table has and the list lacks must have a
 default or allow NULL; the loader names those that do not, so that a changed schema is noticed at once.
 """
 
+import csv
 import sqlite3
 import time
 
@@ -71,8 +72,9 @@ MESSAGE = {
 }
 
 
-def load(folder, numbers, conversations, messages):
-    """Writes the rows and gives the conversation ids; the server must not be running."""
+def load(folder, numbers, conversations, messages, body=None):
+    """Writes the rows and gives the conversation ids; the server must not be running. `body` makes a row's text."""
+    columns = MESSAGE | ({"body": body} if body else {})
     connection = sqlite3.connect(database_file(folder), isolation_level=None)
     try:
         connection.execute("PRAGMA synchronous=OFF")
@@ -81,11 +83,29 @@ def load(folder, numbers, conversations, messages):
         owned = with_account(connection, numbers)
         now = int(time.time() * 1e3)
         insert(connection, CONVERSATION_TABLE, CONVERSATION, range(conversations), conversations, messages, owned, now)
-        insert(connection, MESSAGE_TABLE, MESSAGE, range(messages), conversations, messages, owned, now)
+        insert(connection, MESSAGE_TABLE, columns, range(messages), conversations, messages, owned, now)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         connection.close()
     return [f"conv_{index:026d}" for index in range(conversations)]
+
+
+def load_postgres(postgres, url, folder, numbers, conversations, messages, body):
+    """The same on PostgreSQL, by COPY from files in `folder`."""
+    owners = dict(line.split("|") for line in postgres.run("-c", "SELECT id, account_id FROM numbers", url=url).split())
+    owned = [number | {"account_id": owners[number["id"]]} for number in numbers]
+    now = int(time.time() * 1e3)
+    for table, columns, count in ((CONVERSATION_TABLE, CONVERSATION, conversations),
+                                  (MESSAGE_TABLE, MESSAGE | {"body": body}, messages)):
+        path = folder / f"{table}.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            for index in range(count):
+                row = Row(index, conversations, messages, owned, now)
+                writer.writerow([make(row) for make in columns.values()])
+        postgres.run("-c", f"\\copy {table} ({', '.join(columns)}) FROM '{path}' CSV", url=url)
+        path.unlink()
+    postgres.run("-c", f"ANALYZE {CONVERSATION_TABLE}", "-c", f"ANALYZE {MESSAGE_TABLE}", url=url)
 
 
 def with_account(connection, numbers):

@@ -33,6 +33,10 @@ mod imessage;
 mod replies;
 mod retries;
 
+// Search, and deleting.
+mod erase;
+mod search;
+
 // Properties.
 mod backoff;
 mod paging;

@@ -51,8 +51,14 @@ fn migrations() -> Vec<(String, String)> {
     files
 }
 
-/// The statements without comments and strings.
+/// The statements for both databases, without comments and strings.
 fn bare(text: &str) -> String {
+    let mut both = true;
+    let shared = text.lines().filter(|line| {
+        both = if line.starts_with("--@") { *line == "--@both" } else { both };
+        both
+    });
+    let text = shared.collect::<Vec<_>>().join("\n");
     let lines = text.lines().map(|line| line.split("--").next().unwrap_or_default());
     let code = lines.collect::<Vec<_>>().join("\n");
     code.split('\'').step_by(2).collect::<Vec<_>>().join("''")

@@ -200,7 +200,12 @@ impl TestServer {
     }
 
     pub async fn call(&self, request: Request<'_>) -> Answer {
-        let authorization = format!("Bearer {}", self.key);
+        self.call_as(&self.key, request).await
+    }
+
+    /// The same with another key.
+    pub async fn call_as(&self, key: &str, request: Request<'_>) -> Answer {
+        let authorization = format!("Bearer {key}");
         let mut headers = vec![("authorization", authorization.as_str())];
         headers.extend(request.headers);
         client::call(self.address, Request { headers: &headers, ..request }).await
@@ -223,6 +228,15 @@ impl TestServer {
 
     pub async fn put(&self, path: &str, body: Value, expected: u16) -> Value {
         self.ok("PUT", path, Some(&body), expected).await
+    }
+
+    pub async fn delete(&self, path: &str, expected: u16) -> Value {
+        self.ok("DELETE", path, None, expected).await
+    }
+
+    /// A key of another account.
+    pub async fn stranger(&self) -> String {
+        new_owner(&self.app).await.key
     }
 
     /// Begins a request and leaves its answer unread.
@@ -254,6 +268,7 @@ impl TestServer {
         self.get("/v1/webhooks/deliveries?limit=200").await["items"].as_array().unwrap().clone()
     }
 
+    /// A request to the simulated network.
     pub async fn sim(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         match &self.setting.beside {
             None => self.ok(method, path, body, 200).await,

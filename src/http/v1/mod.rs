@@ -1,6 +1,6 @@
 //! The /v1 door, as the `agentphone` clients speak it. One file per noun.
 
-use axum::routing::{any, delete, get};
+use axum::routing::any;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -10,10 +10,12 @@ mod agents;
 mod backgrounds;
 mod contacts;
 mod conversations;
+mod erase;
 mod events;
 mod messages;
 mod numbers;
 mod reactions;
+mod search;
 mod views;
 mod webhook_tests;
 mod webhooks;
@@ -25,9 +27,6 @@ fn later_stages() -> OpenApiRouter<App> {
         .route("/v1/agents/voices", any(later))
         .route("/v1/numbers/available", any(later))
         .route("/v1/numbers/lookup", any(later))
-        .route("/v1/messages", get(later))
-        .route("/v1/messages/{id}", delete(later))
-        .route("/v1/conversations/{id}", delete(later))
 }
 
 pub fn router() -> OpenApiRouter<App> {
@@ -37,10 +36,11 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(numbers::router())
         .merge(webhooks::router())
         .merge(webhook_tests::router())
-        .routes(routes!(messages::send))
+        .routes(routes!(messages::send, search::search))
+        .routes(routes!(erase::delete_message))
         .routes(routes!(reactions::add, reactions::remove))
         .routes(routes!(conversations::list))
-        .routes(routes!(conversations::get, conversations::change))
+        .routes(routes!(conversations::get, conversations::change, erase::delete_conversation))
         .routes(routes!(conversations::messages))
         .routes(routes!(backgrounds::typing))
         .routes(routes!(backgrounds::set, backgrounds::get, backgrounds::remove))

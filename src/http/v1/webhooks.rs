@@ -20,7 +20,9 @@ use crate::http::page::{Range, Success};
 use crate::id::{AccountId, AgentId, WebhookId};
 use crate::net::Guard;
 use crate::phone::statistics::{self, AllTime, Statistics};
-use crate::phone::webhooks::{self, Draft, Owner, Settings, Subscription, Webhook, WebhookStatus};
+use crate::phone::webhooks::{
+    self, Draft, MOST_CONTEXT, Owner, Settings, Subscription, Webhook, WebhookStatus,
+};
 use crate::phone::{agents, deliveries};
 use crate::signature::Secret;
 
@@ -92,8 +94,9 @@ impl NewWebhook {
             problems.push(Problem::value("url", format!("url {reason}")));
         }
         let context_limit = self.context_limit.unwrap_or(10);
-        if !(0..=50).contains(&context_limit) {
-            problems.push(Problem::value("contextLimit", "contextLimit must be between 0 and 50"));
+        if !(0..=MOST_CONTEXT).contains(&context_limit) {
+            let message = format!("contextLimit must be between 0 and {MOST_CONTEXT}");
+            problems.push(Problem::value("contextLimit", message));
         }
         let seconds = self.timeout.unwrap_or(30);
         if !(5..=120).contains(&seconds) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{COLUMNS, Message, read};
+use super::{COLUMNS, Message, SEEN, read};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::Result;
@@ -32,7 +32,7 @@ pub fn page(
         (after.unwrap_or(Time::from_millis(i64::MIN)), before.unwrap_or(Time::from_millis(i64::MAX)));
     let direction = if after.is_some() { "ASC" } else { "DESC" };
     let sql = format!(
-        "SELECT {COLUMNS} FROM messages WHERE {column} = ?1 AND received_at > ?2 AND received_at < ?3
+        "SELECT {COLUMNS} FROM messages WHERE {column} = ?1 AND received_at > ?2 AND received_at < ?3 AND {SEEN}
          ORDER BY received_at {direction}, id {direction} LIMIT ?4"
     );
     let mut messages = tx.query(&sql, &[&id, &least, &most, &(limit + 1)], read)?;
@@ -63,12 +63,12 @@ fn whole_millisecond(
 ) -> Result<(Vec<Message>, bool)> {
     messages.retain(|message| message.received_at != cut);
     let same = format!(
-        "SELECT {COLUMNS} FROM messages WHERE {column} = ?1 AND received_at = ?2 ORDER BY id {direction}"
+        "SELECT {COLUMNS} FROM messages WHERE {column} = ?1 AND received_at = ?2 AND {SEEN} ORDER BY id {direction}"
     );
     messages.extend(tx.query(&same, &[&id, &cut], read)?);
     let beyond = if direction == "ASC" { (cut, most) } else { (least, cut) };
     let rest = format!(
-        "SELECT 1 FROM messages WHERE {column} = ?1 AND received_at > ?2 AND received_at < ?3 LIMIT 1"
+        "SELECT 1 FROM messages WHERE {column} = ?1 AND received_at > ?2 AND received_at < ?3 AND {SEEN} LIMIT 1"
     );
     let more = tx.exists(&rest, &[&id, &beyond.0, &beyond.1])?;
     Ok((messages, more))
@@ -81,7 +81,7 @@ pub fn history(tx: &mut Tx<'_>, id: &ConversationId, last: Time, limit: i64) -> 
     }
     let mut items = tx.query(
         "SELECT id, body, direction, channel, received_at FROM messages
-         WHERE conversation_id = ?1 AND received_at <= ?2 ORDER BY received_at DESC LIMIT ?3",
+         WHERE conversation_id = ?1 AND received_at <= ?2 AND erased_at IS NULL ORDER BY received_at DESC LIMIT ?3",
         &[id, &last, &limit],
         |row| {
             Ok(json!({

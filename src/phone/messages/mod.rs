@@ -143,22 +143,32 @@ pub(super) fn urls(json: &str) -> Vec<String> {
     serde_json::from_str(json).unwrap_or_default()
 }
 
+/// Which rows of `messages` anybody sees: not those that were erased, nor those that are about to be.
+pub(super) const SEEN: &str = "erased_at IS NULL
+    AND (SELECT 1 FROM erasures WHERE erasures.conversation_id = messages.conversation_id) IS NULL";
+
 /// The message of this id, whoever's it is.
 pub fn find(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {
-    tx.optional(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1"), &[id], read)
+    tx.optional(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1 AND {SEEN}"), &[id], read)
 }
 
-/// The messages of these ids, as far as there are any.
-pub fn find_all(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<HashMap<MessageId, Message>> {
-    let mut found = HashMap::with_capacity(ids.len());
-    for some in ids.chunks(128) {
-        let parameters = padded(some);
-        let sql = format!("SELECT {COLUMNS} FROM messages WHERE id IN ({})", listed(parameters.len()));
-        found.extend(
-            tx.query(&sql, &parameters, read)?.into_iter().map(|message| (message.id.clone(), message)),
-        );
+/// The messages of these ids that anybody sees, in the order of the ids.
+pub fn find_all(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<Vec<Message>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(found)
+    let parameters = padded(&ids.iter().collect::<Vec<_>>());
+    let list = listed(parameters.len());
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE id IN ({list}) AND {SEEN}");
+    let found = tx.query(&sql, &parameters, read)?;
+    let mut found: HashMap<MessageId, Message> =
+        found.into_iter().map(|message| (message.id.clone(), message)).collect();
+    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+}
+
+/// The message of this id, also if it was erased: what its carrier makes of it is still counted.
+pub(super) fn find_or_erased(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {
+    tx.optional(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1"), &[id], read)
 }
 
 /// The message of this id, if it is this account's.

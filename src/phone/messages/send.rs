@@ -113,7 +113,7 @@ pub fn begin_all(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<HashMap<MessageI
     }
     let others: Vec<&&MessageId> = ids.iter().filter(|id| !begun.contains_key(id)).collect();
     for id in others {
-        if let Some(message) = messages::find(tx, id)? {
+        if let Some(message) = messages::find_or_erased(tx, id)? {
             let in_doubt = message.status == Status::Sending;
             begun.insert(
                 message.id.clone(),
@@ -136,6 +136,7 @@ fn claim(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Claimed>> {
     let parameters = padded(ids);
     let sql = format!(
         "UPDATE messages SET status = 'sending', attempt = attempt + 1 WHERE id IN ({}) AND status = 'queued'
+           AND erased_at IS NULL
          RETURNING id, number_id, conversation_id, attempt, from_address, to_address, channel, body, media_urls, effect,
                    reply_to, reply_unresolved",
         listed(parameters.len())

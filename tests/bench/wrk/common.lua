@@ -21,9 +21,9 @@ end
 function M.report(summary, latency)
   local e = summary.errors
   io.write(string.format(
-    '{"answers":%d,"seconds":%.4f,"per_second":%.1f,"p50_ms":%.3f,"p99_ms":%.3f,"max_ms":%.3f,"not_2xx":%d,"broken":%d}\n',
+    '{"answers":%d,"seconds":%.4f,"per_second":%.1f,"p50_ms":%.3f,"p95_ms":%.3f,"p99_ms":%.3f,"max_ms":%.3f,"not_2xx":%d,"broken":%d}\n',
     summary.requests, summary.duration / 1e6, summary.requests / (summary.duration / 1e6),
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+    latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
     e.status, e.connect + e.read + e.write + e.timeout))
 end
 

@@ -1,5 +1,6 @@
 //! The simulated network as servers, people and tests meet it: over HTTP, and over both kinds of link.
 
+mod erase;
 mod faults;
 mod imessage;
 mod link;
