@@ -4,7 +4,10 @@
 use anyhow::{Context, ensure};
 
 /// Every migration, oldest first.
-const MIGRATIONS: &[(&str, &str)] = &[("V0001__core", include_str!("../../migrations/V0001__core.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("V0001__core", include_str!("../../migrations/V0001__core.sql")),
+    ("V0004__dashboard", include_str!("../../migrations/V0004__dashboard.sql")),
+];
 
 const HISTORY: &str =
     "CREATE TABLE IF NOT EXISTS schema_history (name TEXT PRIMARY KEY, checksum TEXT NOT NULL)";

@@ -16,6 +16,7 @@ pub mod listeners;
 pub mod media;
 pub mod messages;
 pub mod numbers;
+pub mod passwords;
 pub mod profile;
 pub mod sign_ins;
 pub mod statistics;

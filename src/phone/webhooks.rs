@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::events::Kind;
 use crate::clock::Time;
 use crate::db::{Row, Tx};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, AgentId, NumberId, WebhookId};
 use crate::signature::Secret;
 use crate::words;
@@ -214,6 +214,14 @@ fn following(fresh: Webhook, before: Webhook, draft: &Draft) -> Webhook {
     };
     let created_at = if was_set { before.created_at } else { draft.now };
     Webhook { id: before.id, secret, previous_secret, previous_until, created_at, ..fresh }
+}
+
+/// Gives the owner's webhook another secret; the old one goes on signing beside it for a day.
+pub fn rotate(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner, secret: &Secret, now: Time) -> Result<()> {
+    let missing = || Error::refused(Code::NotFound, "There is no webhook yet; set one first");
+    let before = find(tx, account, owner)?.ok_or_else(missing)?;
+    let (previous_secret, previous_until) = (Some(before.secret.clone()), Some(now + SECRET_OVERLAP));
+    update(tx, &Webhook { secret: secret.clone(), previous_secret, previous_until, ..before })
 }
 
 /// The owner's webhook, if it has a URL.

@@ -2,14 +2,14 @@
 //! written in one unit. Where nothing stands in its way the unit itself marks it `sending` and hands back what
 //! the carrier needs, so that the hand-over can begin right after the flush.
 
-use super::{Direction, Effect, Status, urls};
+use super::{Direction, Effect, Route, Status, urls};
 use crate::address::{Address, E164};
 use crate::channel::Channel;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, AgentId, ConversationId, GroupId, Ids, Incarnation, MessageId, NumberId};
-use crate::phone::conversations::{self, Touch};
+use crate::phone::conversations::{self, Conversation, Touch};
 use crate::phone::lines::Lines;
 use crate::phone::messages;
 use crate::queue::{self, Job, Order, Task};
@@ -126,6 +126,7 @@ pub fn accept(
         && !draft.cellular_only
         && known.as_ref().is_none_or(|known| known.may_be_on_imessage(draft.now));
     let channel = choose_channel(draft, imessage)?;
+    let route = route(draft, &line, channel, known.as_ref());
     if let Recipient::One(Address::Group(group)) = &draft.to
         && known.is_none()
     {
@@ -164,7 +165,7 @@ pub fn accept(
     };
     let status = if direct.is_some() { Status::Sending } else { Status::Queued };
     let row =
-        NewRow { draft, line: &line, agent_id, channel, status, reply_unresolved, participant: &participant };
+        NewRow { draft, line: &line, agent_id, channel, route, status, reply_unresolved, participant: &participant };
     row.insert(tx, &touched)?;
     let job = queue::Draft {
         lane: queue::send_lane(&line.id),
@@ -267,6 +268,21 @@ fn choose_channel(draft: &Draft, imessage: bool) -> Result<Channel> {
     Ok(Channel::cellular(!draft.media_urls.is_empty()))
 }
 
+/// Why it goes by `channel`, for whoever reads its story.
+fn route(draft: &Draft, line: &Line, channel: Channel, known: Option<&Conversation>) -> Route {
+    if channel == Channel::Imessage {
+        Route::Imessage
+    } else if !line.is_imessage {
+        Route::SmsNumber
+    } else if draft.cellular_only {
+        Route::Asked
+    } else if known.is_some_and(|known| !known.may_be_on_imessage(draft.now)) {
+        Route::NotOnImessage
+    } else {
+        Route::NoImessage
+    }
+}
+
 /// The quoted message's carrier ids if it can be threaded, and what to say of it.
 type Reply = (Option<(MessageId, Option<String>)>, Option<bool>);
 
@@ -328,6 +344,7 @@ struct NewRow<'a> {
     line: &'a Line,
     agent_id: Option<AgentId>,
     channel: Channel,
+    route: Route,
     status: Status,
     reply_unresolved: Option<bool>,
     participant: &'a str,
@@ -343,8 +360,8 @@ impl NewRow<'_> {
         tx.execute(
             "INSERT INTO messages (id, account_id, conversation_id, number_id, agent_id, direction, channel, status,
                  from_address, to_address, body, media_urls, received_at, encoding, segments, effect, reply_to,
-                 reply_unresolved, answers, attempt)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
+                 reply_unresolved, answers, attempt, route)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
             &[
                 &draft.id,
                 &draft.account,
@@ -366,6 +383,7 @@ impl NewRow<'_> {
                 &self.reply_unresolved,
                 &draft.answers,
                 &attempt,
+                &self.route,
             ],
         )?;
         Ok(())
