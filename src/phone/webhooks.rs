@@ -236,6 +236,11 @@ pub fn find(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner) -> Result<Optio
     tx.optional(&sql, &[&owner.id(account), &owner.scope(), account], read)
 }
 
+/// Whether anything of the account's has a webhook with a URL.
+pub fn is_any_set(tx: &mut Tx<'_>, account: &AccountId) -> Result<bool> {
+    tx.exists("SELECT 1 FROM webhooks WHERE account_id = ?1 AND url IS NOT NULL LIMIT 1", &[account])
+}
+
 /// The webhook of this id.
 pub fn by_id(tx: &mut Tx<'_>, id: &WebhookId) -> Result<Option<Webhook>> {
     tx.optional(&format!("SELECT {COLUMNS} FROM webhooks WHERE id = ?1"), &[id], read)

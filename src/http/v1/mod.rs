@@ -6,15 +6,15 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
-mod agents;
+pub mod agents;
 mod contacts;
 mod conversations;
 mod events;
-mod messages;
-mod numbers;
+pub mod messages;
+pub mod numbers;
 mod views;
-mod webhook_tests;
-mod webhooks;
+pub mod webhook_tests;
+pub mod webhooks;
 
 /// What comes with later stages and would else be taken for an id, or for a method that can never be.
 fn later_stages() -> OpenApiRouter<App> {

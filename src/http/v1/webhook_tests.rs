@@ -136,7 +136,7 @@ async fn test(
 
 /// The webhook to test, and a sample that looks like what it would get. `or_account`: an agent without one of its own
 /// counts as the account's does.
-fn find(
+pub fn find(
     tx: &mut Tx<'_>,
     account: &AccountId,
     agent: Option<&AgentId>,
