@@ -8,6 +8,7 @@ use serde_json::json;
 use super::endpoint;
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
+use super::numbers::kind;
 use super::parts::{self, Done, Said};
 use super::session::SignedIn;
 use super::trouble::{self, Answer};
@@ -103,7 +104,7 @@ fn attached(agent: &Agent, others: &[Number]) -> Markup {
             @for number in &agent.numbers {
                 li {
                     a.number href={ "/numbers/" (number.id) } { (number.phone_number) }
-                    span.soft { (number.kind) }
+                    span.soft { (kind(number.kind)) }
                     form method="post" action={ "/agents/" (agent.id) "/numbers/" (number.id) "/detach" } {
                         button.quiet { "Detach" span.unseen { " " (number.phone_number) } }
                     }

@@ -44,10 +44,12 @@ pub async fn show(
     let story = app.db.read(unit).await?;
     let content = html! {
         p.crumbs { a href="/webhooks" { "Webhooks" } }
-        h1 { code { (story.delivery.kind) } " " (parts::delivery_status(story.delivery.status)) }
+        div.headed {
+            h1 { (story.delivery.kind) " " (parts::delivery_status(story.delivery.status)) }
+            (replay_form(&story.delivery))
+        }
         (said.notice())
         (facts(&story.delivery))
-        (replay_form(&story.delivery))
         (told(&story))
     };
     Ok(page(Section::Webhooks, story.delivery.kind.as_str(), &content))
@@ -127,12 +129,13 @@ fn response(attempt: &Attempt) -> String {
     let status = attempt.http_status.unwrap_or_default();
     let named = headers(attempt.response_headers.as_deref().unwrap_or("{}"));
     let body = parts::pretty(attempt.response_body.as_deref().unwrap_or_default());
-    format!("{status}\n{named}\n{body}").trim_end().to_owned()
+    format!("{status}\n{named}\n\n{body}").trim_end().to_owned()
 }
 
 fn headers(json: &str) -> String {
     let map: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
-    map.iter().map(|(name, value)| format!("{name}: {}\n", value.as_str().unwrap_or_default())).collect()
+    let lines = map.iter().map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 pub async fn replay(

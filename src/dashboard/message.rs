@@ -237,11 +237,13 @@ fn deliveries_of(known: &Known) -> Markup {
         }
         @for story in &known.deliveries {
             section.panel {
-                h3 {
-                    a href={ "/webhooks/" (story.delivery.id) } { code { (story.delivery.kind) } } " "
-                    (parts::delivery_status(story.delivery.status))
+                div.headed {
+                    h3 {
+                        a href={ "/webhooks/" (story.delivery.id) } { code { (story.delivery.kind) } } " "
+                        (parts::delivery_status(story.delivery.status))
+                    }
+                    (delivery::replay_form(&story.delivery))
                 }
-                (delivery::replay_form(&story.delivery))
                 (delivery::told(story))
             }
         }

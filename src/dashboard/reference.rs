@@ -76,7 +76,7 @@ fn shown(schemas: Schemas<'_>, origin: &str, (method, path, operation): (&str, &
         section.panel.operation id=(anchor) {
             h2 { (text(&operation["summary"])) }
             p.request { code.method { (method) } " " code { (path) } " " (parts::copy("the path", path)) }
-            @if !operation["description"].is_null() { p { (text(&operation["description"])) } }
+            @if !operation["description"].is_null() { p { (prose(text(&operation["description"]))) } }
             (snippets::tabs(&anchor, &code))
             @if !parameters.is_empty() { h3 { "Parameters" } (properties("Parameters", &parameters)) }
             @if !body.is_null() { h3 { "Body" } (properties("Body", &schemas.properties(body))) }
@@ -110,11 +110,20 @@ fn properties(label: &str, properties: &[Property]) -> Markup {
                 tr {
                     th scope="row" { code { (property.name) } @if property.required { " " span.required { "required" } } }
                     td { (property.kind) }
-                    td { (property.about) }
+                    td { (prose(&property.about)) }
                 }
             }
         }
     })
+}
+
+/// A sentence in which code stands between backticks.
+fn prose(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 0 { (part) } @else { code { (part) } }
+        }
+    }
 }
 
 fn refusals(operation: &Value) -> Markup {
@@ -142,7 +151,7 @@ pub async fn index(
         p { "Base URL " (parts::id("the base URL", &app.origin())) }
         @for (name, tag) in document.tags(&app) {
             section.panel {
-                h2 { a href={ "/reference/" (name) } { (name) } }
+                h2.capital { a href={ "/reference/" (name) } { (name) } }
                 ul.rows {
                     @for (method, path, summary) in &tag.operations {
                         li { a.operation href={ "/reference/" (name) "#" (anchor(method, path)) } {
@@ -166,7 +175,7 @@ pub async fn show(
     let tag = document.tags(&app).get(&name).ok_or_else(missing)?;
     let content = html! {
         p.crumbs { a href="/reference" { "API reference" } }
-        h1 { (name) }
+        h1.capital { (name) }
         // Rendered by `shown`, which escapes.
         (PreEscaped(&tag.page))
     };

@@ -100,9 +100,8 @@ impl<'a> Schemas<'a> {
 /// What usually stands in the fields that usually are sent.
 fn sample(name: &str) -> Value {
     match name {
-        "to_number" => json!("+14155550142"),
+        "to_number" | "to" => json!("+14155550142"),
         "from_number" => json!("+12065550100"),
-        "to" => json!("+14155550142"),
         "body" => json!("Is my bike ready?"),
         "url" => json!("https://example.com/hook"),
         "name" => json!("Front desk"),
