@@ -1,7 +1,7 @@
 //! One agent: what it is told to be, its numbers, its webhook.
 
 use axum::extract::{Path, Query, State};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, Response};
 use maud::{Markup, html};
 use serde_json::json;
 
@@ -141,10 +141,9 @@ pub async fn change(
     match app.db.write(unit).await {
         Ok(agent) => Ok(Done::Saved.at(&format!("/agents/{}", agent.id))),
         Err(error @ Error::Invalid(_)) => {
-            let status = trouble::status(&error);
             let refused = Refused { form: "agent", fields, error };
             let page = shown(&app, account, id, &Markup::default(), Some(&refused)).await?;
-            Ok((status, page).into_response())
+            Ok(trouble::told(&refused.error, page))
         }
         Err(error) => Err(error.into()),
     }

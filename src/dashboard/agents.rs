@@ -91,9 +91,8 @@ pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields:
             Ok(Redirect::to(&path).into_response())
         }
         Err(error) => {
-            let status = trouble::status(&error);
             let refused = Refused { form: "new-agent", fields, error };
-            Ok((status, shown(&app, account, &Markup::default(), Some(&refused)).await?).into_response())
+            Ok(trouble::told(&refused.error, shown(&app, account, &Markup::default(), Some(&refused)).await?))
         }
     }
 }

@@ -245,8 +245,7 @@ async fn refuse(
     fields: Fields,
     error: Error,
 ) -> Result<Response> {
-    let status = trouble::status(&error);
     let refused = Refused { form, fields, error };
     let page = shown(app, account, id, None, &Markup::default(), Some(&refused)).await?;
-    Ok((status, page).into_response())
+    Ok(trouble::told(&refused.error, page))
 }

@@ -231,10 +231,9 @@ pub async fn set(
     let settings = match wanted(&app, &owner, &fields) {
         Ok(settings) => settings,
         Err(error) => {
-            let status = trouble::status(&error);
             let refused = Refused { form: "webhook", fields, error };
             let page = shown(&app, account, owner, &Markup::default(), Some(&refused)).await?;
-            return Ok((status, page).into_response());
+            return Ok(trouble::told(&refused.error, page));
         }
     };
     let (id, secret) = (WebhookId::new(&app.ids), Secret::new(&app.ids));

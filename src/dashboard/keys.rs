@@ -100,9 +100,8 @@ pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields:
     let name = fields.get("name").trim().to_owned();
     if !(1..=100).contains(&name.chars().count()) {
         let error = Error::field("name", "value", "A key needs a name of 1 to 100 characters");
-        let status = trouble::status(&error);
         let refused = Refused { form: "key", fields, error };
-        return Ok((status, shown(&app, account, &Markup::default(), Some(&refused)).await?).into_response());
+        return Ok(trouble::told(&refused.error, shown(&app, account, &Markup::default(), Some(&refused)).await?));
     }
     let (key, id, now) = (keys::mint(&app.ids), KeyId::new(&app.ids), app.clock.now());
     let (owner, minted) = (account.clone(), key.clone());

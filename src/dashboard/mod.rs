@@ -104,8 +104,12 @@ fn endpoints() -> Router<App> {
         .route("/endpoints/{owner}/test", post(endpoint::test))
 }
 
-/// Lets nothing change that another site asks for.
+/// Lets nothing change that another site asks for, and nothing be asked for that no database can hold.
 async fn same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
+    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
+    if address.contains("%00") {
+        return trouble::nowhere();
+    }
     if request.method().is_safe() || session::is_same_origin(&app, request.headers()) {
         return next.run(request).await;
     }

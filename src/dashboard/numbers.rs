@@ -124,9 +124,8 @@ pub async fn buy(State(app): State<App>, SignedIn(account): SignedIn, fields: Fi
     match bought {
         Ok(number) => Ok(Redirect::to(&format!("/numbers/{}?done=created", number.id)).into_response()),
         Err(error @ (Error::Invalid(_) | Error::Refused { .. })) => {
-            let status = trouble::status(&error);
             let refused = Refused { form: "buy", fields, error };
-            Ok((status, shown(&app, account, &Markup::default(), Some(&refused)).await?).into_response())
+            Ok(trouble::told(&refused.error, shown(&app, account, &Markup::default(), Some(&refused)).await?))
         }
         Err(error) => Err(error.into()),
     }

@@ -4,7 +4,7 @@
 use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use maud::{Markup, html};
 
 use super::form::{Fields, Form, Line, Refused};
@@ -92,10 +92,9 @@ pub async fn set(
     match change(&app, &hasher, &account, asks, &headers, &fields).await {
         Ok(()) => Ok(Done::Password.at(if asks == Asks::First { "/" } else { "/settings" })),
         Err(error @ (Error::Invalid(_) | Error::Later { .. })) => {
-            let status = trouble::status(&error);
             let refused = Refused { form: "password", fields, error };
             let page = settings::page(&app, &account, &headers, &Markup::default(), Some(&refused)).await?;
-            Ok((status, page).into_response())
+            Ok(trouble::told(&refused.error, page))
         }
         Err(error) => Err(error.into()),
     }

@@ -2,7 +2,7 @@
 
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, Response};
 use maud::{Markup, html};
 
 use super::form::{Fields, Form, Line, Refused};
@@ -98,10 +98,9 @@ pub async fn rename(
     match app.db.write(move |tx| accounts::rename(tx, &id, &name)).await {
         Ok(()) => Ok(Done::Saved.at("/settings")),
         Err(error @ Error::Invalid(_)) => {
-            let status = trouble::status(&error);
             let refused = Refused { form: "project", fields, error };
             let page = page(&app, &account, &headers, &Markup::default(), Some(&refused)).await?;
-            Ok((status, page).into_response())
+            Ok(trouble::told(&refused.error, page))
         }
         Err(error) => Err(error.into()),
     }

@@ -113,8 +113,8 @@ pub async fn by_password(
             Ok(opened_session(&app, &token))
         }
         Err(error @ (Error::Refused { .. } | Error::Later { .. })) => {
-            let status = trouble::status(&error);
-            Ok((status, page(Some(&Refused { form: "sign-in", fields, error }))).into_response())
+            let refused = Refused { form: "sign-in", fields, error };
+            Ok(trouble::told(&refused.error, page(Some(&refused))))
         }
         Err(error) => Err(error.into()),
     }

@@ -26,17 +26,18 @@ impl IntoResponse for Trouble {
         if let Error::Internal(cause) = &error {
             tracing::error!(?cause, "a page failed");
         }
-        let mut response = (status(&error), page(title(&error), &error.to_string())).into_response();
-        if let Error::Later { seconds, .. } = error {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
+        told(&error, page(title(&error), &error.to_string()))
     }
 }
 
-/// The status that goes with an error.
-pub fn status(error: &Error) -> StatusCode {
-    StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+/// `page`, which tells of `error`, with the status that goes with it.
+pub fn told(error: &Error, page: Html<String>) -> Response {
+    let status = StatusCode::from_u16(error.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, page).into_response();
+    if let Error::Later { seconds, .. } = error {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+    }
+    response
 }
 
 fn title(error: &Error) -> &'static str {
@@ -52,6 +53,11 @@ fn title(error: &Error) -> &'static str {
 pub fn foreign() -> Response {
     let text = "The request did not come from a page of this server, so nothing was done.";
     (StatusCode::FORBIDDEN, page("Refused", text)).into_response()
+}
+
+/// An address that names nothing.
+pub fn nowhere() -> Response {
+    (StatusCode::NOT_FOUND, page("Not found", "There is nothing at this address.")).into_response()
 }
 
 fn page(title: &str, text: &str) -> Html<String> {
