@@ -97,7 +97,8 @@ fn profile(agent: &Agent, refused: Option<&Refused>) -> Markup {
 
 fn attached(agent: &Agent, others: &[Number]) -> Markup {
     let form = Form::new("attach", None);
-    let options: Vec<_> = others.iter().map(|number| (number.id.to_string(), number.e164.to_string())).collect();
+    let options: Vec<_> =
+        others.iter().map(|number| (number.id.to_string(), number.e164.to_string())).collect();
     html! {
         @if agent.numbers.is_empty() { p.soft { "None yet. The first one attached is the one it texts from." } }
         ul.rows {

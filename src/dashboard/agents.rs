@@ -20,11 +20,7 @@ use crate::phone::profile::AgentFields;
 /// As many are shown; whoever has more finds them through the API.
 const SHOWN: i64 = 200;
 
-pub async fn list(
-    State(app): State<App>,
-    SignedIn(account): SignedIn,
-    Query(said): Query<Said>,
-) -> Answer {
+pub async fn list(State(app): State<App>, SignedIn(account): SignedIn, Query(said): Query<Said>) -> Answer {
     Ok(shown(&app, account, &said.notice(), None).await?)
 }
 
@@ -64,21 +60,24 @@ fn new_agent(refused: Option<&Refused>) -> Markup {
 }
 
 fn table(agents: &[Agent]) -> Markup {
-    parts::table("Agents", &html! {
-        thead { tr { th { "Name" } th { "Numbers" } th.wide { "Created" } } }
-        tbody {
-            @for agent in agents {
-                tr.link {
-                    td { a href={ "/agents/" (agent.id) } { (parts::name(&agent.name)) } }
-                    td {
-                        @for number in &agent.numbers { span.number { (number.phone_number) } " " }
-                        @if agent.numbers.is_empty() { span.soft { "none" } }
+    parts::table(
+        "Agents",
+        &html! {
+            thead { tr { th { "Name" } th { "Numbers" } th.wide { "Created" } } }
+            tbody {
+                @for agent in agents {
+                    tr.link {
+                        td { a href={ "/agents/" (agent.id) } { (parts::name(&agent.name)) } }
+                        td {
+                            @for number in &agent.numbers { span.number { (number.phone_number) } " " }
+                            @if agent.numbers.is_empty() { span.soft { "none" } }
+                        }
+                        td.wide { (parts::short_time(agent.created_at)) }
                     }
-                    td.wide { (parts::short_time(agent.created_at)) }
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields: Fields) -> Answer<Response> {

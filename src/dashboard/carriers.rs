@@ -35,7 +35,10 @@ fn carrier(app: &App, name: &str, numbers: &[Number]) -> Markup {
     let listed = settings.map_or(0, |settings| settings.numbers.len());
     let mut rows = vec![("Numbers of yours", html! { (count) })];
     if listed > 0 {
-        rows.push(("Numbers in its list", html! { (parts::grouped(i64::try_from(listed).unwrap_or(i64::MAX))) }));
+        rows.push((
+            "Numbers in its list",
+            html! { (parts::grouped(i64::try_from(listed).unwrap_or(i64::MAX))) },
+        ));
     }
     if let Some(url) = settings.and_then(|settings| settings.url.as_ref()) {
         rows.push(("Address", html! { code { (url) } }));

@@ -101,7 +101,12 @@ fn bubble(app: &App, message: &Message) -> Markup {
 fn mark(status: Status) -> Markup {
     match status {
         Status::Failed | Status::Unconfirmed => parts::message_status(status),
-        Status::Queued | Status::Sending | Status::Sent | Status::Delivered | Status::Read | Status::Received => {
+        Status::Queued
+        | Status::Sending
+        | Status::Sent
+        | Status::Delivered
+        | Status::Read
+        | Status::Received => {
             html! { (status) }
         }
     }
@@ -119,7 +124,13 @@ fn attachment(app: &App, url: &str) -> Markup {
 
 fn answer_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup {
     let form = Form::new("answer", refused);
-    let line = Line { label: "Answer as the agent", name: "body", required: true, longest: Some(CHARACTERS), ..Line::default() };
+    let line = Line {
+        label: "Answer as the agent",
+        name: "body",
+        required: true,
+        longest: Some(CHARACTERS),
+        ..Line::default()
+    };
     html! {
         (form.alert())
         form.fields.answer method="post" action={ "/conversations/" (conversation.id) "/messages" } {
@@ -133,7 +144,10 @@ fn about(conversation: &Conversation) -> Markup {
     let mut rows = vec![
         ("Messages", html! { (parts::grouped(conversation.message_count)) }),
         ("Since", parts::time(conversation.created_at)),
-        ("Number", html! { a.number href={ "/numbers/" (conversation.number_id) } { (conversation.number) } }),
+        (
+            "Number",
+            html! { a.number href={ "/numbers/" (conversation.number_id) } { (conversation.number) } },
+        ),
     ];
     if let Some(agent) = &conversation.agent_id {
         rows.push(("Agent", html! { a href={ "/agents/" (agent) } { code { (agent) } } }));

@@ -96,27 +96,31 @@ fn filters(wanted: &Wanted, agents: &[Agent], numbers: &[Number]) -> Markup {
 
 /// Conversations, one a row.
 pub fn table(rows: &[Conversation]) -> Markup {
-    parts::table("Conversations", &html! {
-        thead { tr { th { "With" } th { "Last message" } th.wide { "Number" } th.wide { "Channel" } th.end { "When" } } }
-        tbody {
-            @for conversation in rows {
-                tr.link {
-                    td { a href={ "/conversations/" (conversation.id) } { (parts::name(&with(conversation))) } }
-                    td.preview { (parts::name(&conversation.last_message_preview)) }
-                    td.wide.number { (conversation.number) }
-                    td.wide { (parts::channel(conversation.channel)) }
-                    td.end { (parts::short_time(conversation.last_message_at)) }
+    parts::table(
+        "Conversations",
+        &html! {
+            thead { tr { th { "With" } th { "Last message" } th.wide { "Number" } th.wide { "Channel" } th.end { "When" } } }
+            tbody {
+                @for conversation in rows {
+                    tr.link {
+                        td { a href={ "/conversations/" (conversation.id) } { (parts::name(&with(conversation))) } }
+                        td.preview { (parts::name(&conversation.last_message_preview)) }
+                        td.wide.number { (conversation.number) }
+                        td.wide { (parts::channel(conversation.channel)) }
+                        td.end { (parts::short_time(conversation.last_message_at)) }
+                    }
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 /// Whom it is with: the person, or the group by its name or members.
 pub fn with(conversation: &Conversation) -> String {
     let Some(group) = &conversation.group else { return conversation.participant.clone() };
     let members = || {
-        let named = group.members.iter().map(|member| member.name.clone().unwrap_or(member.identifier.clone()));
+        let named =
+            group.members.iter().map(|member| member.name.clone().unwrap_or(member.identifier.clone()));
         named.collect::<Vec<_>>().join(", ")
     };
     let name = group.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(members);

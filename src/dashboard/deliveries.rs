@@ -62,9 +62,10 @@ pub async fn list(
     let (webhook, newest, mut rows) = app.db.read(unit).await?;
     let more = rows.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
     rows.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
-    let next = rows.last().filter(|_| more).map(|last| {
-        format!("/webhooks?before={}#log", place(last.created_at, last.id.as_str()))
-    });
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|last| format!("/webhooks?before={}#log", place(last.created_at, last.id.as_str())));
     let content = html! {
         h1 { "Webhooks" }
         p.lead { "Events are posted to your program, signed, and tried again until they arrive." }
@@ -110,23 +111,26 @@ fn tiles(newest: &Newest) -> Markup {
 
 /// Deliveries, one a row.
 pub fn table(rows: &[Delivery]) -> Markup {
-    parts::table("Deliveries", &html! {
-        thead { tr { th { "Event" } th { "Status" } th { "Answer" } th.wide { "Attempts" } th { "When" } } }
-        tbody {
-            @for delivery in rows {
-                tr.link {
-                    td {
-                        a href={ "/webhooks/" (delivery.id) } { code { (delivery.kind) } }
-                        @if delivery.test { " " span.soft { "test" } }
+    parts::table(
+        "Deliveries",
+        &html! {
+            thead { tr { th { "Event" } th { "Status" } th { "Answer" } th.wide { "Attempts" } th { "When" } } }
+            tbody {
+                @for delivery in rows {
+                    tr.link {
+                        td {
+                            a href={ "/webhooks/" (delivery.id) } { code { (delivery.kind) } }
+                            @if delivery.test { " " span.soft { "test" } }
+                        }
+                        td { (parts::delivery_status(delivery.status)) }
+                        td { (outcome(delivery)) }
+                        td.wide { (delivery.attempt_count) }
+                        td { (parts::short_time(delivery.created_at)) }
                     }
-                    td { (parts::delivery_status(delivery.status)) }
-                    td { (outcome(delivery)) }
-                    td.wide { (delivery.attempt_count) }
-                    td { (parts::short_time(delivery.created_at)) }
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 fn outcome(delivery: &Delivery) -> Markup {

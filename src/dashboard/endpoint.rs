@@ -130,7 +130,8 @@ fn settings(base: &str, owner: &Owner, webhook: Option<&Webhook>, refused: Optio
         longest: Some(2083),
         ..Line::default()
     };
-    let timeout = Line { label: "Timeout, in seconds", name: timeout_name, value: &timeout, ..Line::default() };
+    let timeout =
+        Line { label: "Timeout, in seconds", name: timeout_name, value: &timeout, ..Line::default() };
     let context = Line {
         label: "History, in messages",
         name: "contextLimit",
@@ -278,11 +279,7 @@ pub async fn rotate(
 }
 
 /// The secret, and how to check signatures with it. A form of its own, so that it stands in no page's source.
-pub async fn reveal(
-    State(app): State<App>,
-    SignedIn(account): SignedIn,
-    Path(name): Path<String>,
-) -> Answer {
+pub async fn reveal(State(app): State<App>, SignedIn(account): SignedIn, Path(name): Path<String>) -> Answer {
     let owner = owner_of(&name);
     let wanted = owner.clone();
     let unit = move |tx: &mut Tx<'_>| {

@@ -179,7 +179,8 @@ impl<'a> Form<'a> {
     }
 
     pub fn check(&self, label: &str, name: &str, value: &str, is_set: bool) -> Markup {
-        let is_set = self.refused.map_or(is_set, |refused| refused.fields.all(name).any(|sent| sent == value));
+        let is_set =
+            self.refused.map_or(is_set, |refused| refused.fields.all(name).any(|sent| sent == value));
         html! {
             label.check {
                 input type="checkbox" name=(name) value=(value) checked[is_set];
@@ -212,7 +213,10 @@ mod tests {
         let line = form.line(Line { label: "Name", name: "name", value: "stored", ..Line::default() });
         let shown = line.into_string();
         assert!(shown.contains("value=\"&lt;b&gt;\"") && shown.contains("name is wrong"), "{shown}");
-        assert!(shown.contains("aria-invalid=\"true\"") && shown.contains("aria-describedby=\"agent-name-problem\""));
+        assert!(
+            shown.contains("aria-invalid=\"true\"")
+                && shown.contains("aria-describedby=\"agent-name-problem\"")
+        );
         assert!(form.check("On", "on", "yes", false).into_string().contains("checked"));
         let other = Form::new("other", Some(&refused));
         let line = other.line(Line { label: "Name", name: "name", value: "stored", ..Line::default() });

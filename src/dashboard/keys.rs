@@ -15,11 +15,7 @@ use crate::error::{Error, Result};
 use crate::id::{AccountId, KeyId};
 use crate::phone::keys::{self, Key};
 
-pub async fn list(
-    State(app): State<App>,
-    SignedIn(account): SignedIn,
-    Query(said): Query<Said>,
-) -> Answer {
+pub async fn list(State(app): State<App>, SignedIn(account): SignedIn, Query(said): Query<Said>) -> Answer {
     Ok(shown(&app, account, &said.notice(), None).await?)
 }
 
@@ -64,23 +60,26 @@ fn new_key(refused: Option<&Refused>) -> Markup {
 }
 
 fn table(keys: &[Key]) -> Markup {
-    parts::table("API keys", &html! {
-        thead { tr { th { "Name" } th { "Key" } th.wide { "Created" } th { "Last used" } th { span.unseen { "Revoke" } } } }
-        tbody {
-            @for key in keys {
-                tr.gone[key.revoked_at.is_some()] {
-                    td { (parts::name(&key.name)) }
-                    td { code { "agp_…" (key.hint) } }
-                    td.wide { (parts::short_time(key.created_at)) }
-                    td { @match key.last_used_at {
-                        Some(at) => (parts::short_time(at)),
-                        None => span.soft { "never" },
-                    } }
-                    td.end { @if key.revoked_at.is_some() { (badge(Tone::Calm, "revoked")) } @else { (revoke_form(key)) } }
+    parts::table(
+        "API keys",
+        &html! {
+            thead { tr { th { "Name" } th { "Key" } th.wide { "Created" } th { "Last used" } th { span.unseen { "Revoke" } } } }
+            tbody {
+                @for key in keys {
+                    tr.gone[key.revoked_at.is_some()] {
+                        td { (parts::name(&key.name)) }
+                        td { code { "agp_…" (key.hint) } }
+                        td.wide { (parts::short_time(key.created_at)) }
+                        td { @match key.last_used_at {
+                            Some(at) => (parts::short_time(at)),
+                            None => span.soft { "never" },
+                        } }
+                        td.end { @if key.revoked_at.is_some() { (badge(Tone::Calm, "revoked")) } @else { (revoke_form(key)) } }
+                    }
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 fn revoke_form(key: &Key) -> Markup {
@@ -101,7 +100,10 @@ pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields:
     if !(1..=100).contains(&name.chars().count()) {
         let error = Error::field("name", "value", "A key needs a name of 1 to 100 characters");
         let refused = Refused { form: "key", fields, error };
-        return Ok(trouble::told(&refused.error, shown(&app, account, &Markup::default(), Some(&refused)).await?));
+        return Ok(trouble::told(
+            &refused.error,
+            shown(&app, account, &Markup::default(), Some(&refused)).await?,
+        ));
     }
     let (key, id, now) = (keys::mint(&app.ids), KeyId::new(&app.ids), app.clock.now());
     let (owner, minted) = (account.clone(), key.clone());

@@ -56,7 +56,9 @@ impl Section {
             Self::Numbers => "M6 2 4.5 14M11.5 2 10 14M2.5 5.5h11.5M2 10.5h11.5",
             Self::Phones => "M4.5 1.5h7v13h-7zM7 12.5h2",
             Self::Webhooks => "M9.5 2 3.5 9h4l-1 5 6-7h-4z",
-            Self::Keys => "M10.5 9a3.5 3.5 0 1 0-3.3-2.3L2 12v2h2.5v-1.5H6V11l1.3-1.3A3.5 3.5 0 0 0 10.5 9zM11 5h.01",
+            Self::Keys => {
+                "M10.5 9a3.5 3.5 0 1 0-3.3-2.3L2 12v2h2.5v-1.5H6V11l1.3-1.3A3.5 3.5 0 0 0 10.5 9zM11 5h.01"
+            }
             Self::Usage => "M2.5 13.5v-4M6.2 13.5v-7M9.8 13.5v-5M13.5 13.5v-11",
             Self::Carriers => "M8 8v6M5.5 10a3.5 3.5 0 1 1 5 0M3.5 12a6.3 6.3 0 1 1 9 0",
             Self::Reference => "M3 2h7l3 3v9H3zM5.5 7h5M5.5 9.5h5M5.5 12h3",

@@ -122,8 +122,8 @@ fn came(known: &Known) -> Vec<Step> {
         at: Some(message.received_at),
         title: "Received",
         detail: html! { "by " (parts::channel_name(message.channel)) " from carrier " code { (carrier) }
-            @if let Some(sender) = &message.sender { ", written by " (parts::name(sender)) }
-            @if let Some(id) = &message.provider_id { ", who calls it " code { (id) } } "." },
+        @if let Some(sender) = &message.sender { ", written by " (parts::name(sender)) }
+        @if let Some(id) = &message.provider_id { ", who calls it " code { (id) } } "." },
     }];
     if let Some(keyword) = &message.keyword {
         let detail = html! { "The whole text is a consent word: " code { (keyword) } "." };
@@ -154,7 +154,7 @@ fn went(app: &App, known: &Known) -> Vec<Step> {
     ];
     if let Some(reason) = &journey.fallback_reason {
         let detail = html! { "iMessage did not take it (" bdi { (reason) } "), so it went on by "
-            (parts::channel_name(message.channel)) "." };
+        (parts::channel_name(message.channel)) "." };
         steps.push(Step { tone: Tone::Busy, at: None, title: "Fell back", detail });
     }
     if message.reply_unresolved == Some(true) {
@@ -164,7 +164,7 @@ fn went(app: &App, known: &Known) -> Vec<Step> {
     steps.push(handed_over(app, known));
     if let Some(at) = journey.sent_at {
         let detail = html! { "The carrier accepted it"
-            @if let Some(id) = &message.provider_id { " and calls it " code { (id) } } "." };
+        @if let Some(id) = &message.provider_id { " and calls it " code { (id) } } "." };
         steps.push(Step { tone: Tone::Good, at: Some(at), title: "Sent", detail });
     }
     steps.extend(ended(message));
@@ -188,7 +188,11 @@ fn handed_over(app: &App, known: &Known) -> Step {
     let message = &known.message;
     let carrier = known.number.as_ref().map(|number| number.carrier.clone()).unwrap_or_default();
     if message.attempt == 0 {
-        let why = if app.is_up(&carrier) { "It waits for its turn." } else { "Its carrier's line is down; it leaves as soon as it is up." };
+        let why = if app.is_up(&carrier) {
+            "It waits for its turn."
+        } else {
+            "Its carrier's line is down; it leaves as soon as it is up."
+        };
         return Step { tone: Tone::Busy, at: None, title: "Waiting", detail: html! { (why) } };
     }
     let times = if message.attempt == 1 { "once".to_owned() } else { format!("{} times", message.attempt) };
@@ -205,7 +209,12 @@ fn ended(message: &Message) -> Vec<Step> {
     let mut steps = Vec::new();
     if let Some(at) = message.delivered_at {
         let by = message.delivered_channel.map_or("its channel", parts::channel_name);
-        steps.push(Step { tone: Tone::Good, at: Some(at), title: "Delivered", detail: html! { "By " (by) "." } });
+        steps.push(Step {
+            tone: Tone::Good,
+            at: Some(at),
+            title: "Delivered",
+            detail: html! { "By " (by) "." },
+        });
     }
     if let Some(at) = message.read_at {
         steps.push(Step { tone: Tone::Good, at: Some(at), title: "Read", detail: Markup::default() });

@@ -22,11 +22,7 @@ use crate::stock;
 
 const SHOWN: i64 = 200;
 
-pub async fn list(
-    State(app): State<App>,
-    SignedIn(account): SignedIn,
-    Query(said): Query<Said>,
-) -> Answer {
+pub async fn list(State(app): State<App>, SignedIn(account): SignedIn, Query(said): Query<Said>) -> Answer {
     Ok(shown(&app, account, &said.notice(), None).await?)
 }
 
@@ -56,23 +52,26 @@ async fn shown(
 }
 
 fn table(numbers: &[Number], agents: &[Agent]) -> Markup {
-    parts::table("Numbers", &html! {
-        thead { tr { th { "Number" } th { "Kind" } th { "Agent" } th.wide { "Status" } th.wide { "Since" } } }
-        tbody {
-            @for number in numbers {
-                tr.link {
-                    td { a.number href={ "/numbers/" (number.id) } { (number.e164) } }
-                    td { (kind(number.kind)) }
-                    td { @match agents.iter().find(|agent| Some(&agent.id) == number.agent_id.as_ref()) {
-                        Some(agent) => (parts::name(&agent.name)),
-                        None => span.soft { "none" },
-                    } }
-                    td.wide { (status(number.status)) }
-                    td.wide { (parts::short_time(number.created_at)) }
+    parts::table(
+        "Numbers",
+        &html! {
+            thead { tr { th { "Number" } th { "Kind" } th { "Agent" } th.wide { "Status" } th.wide { "Since" } } }
+            tbody {
+                @for number in numbers {
+                    tr.link {
+                        td { a.number href={ "/numbers/" (number.id) } { (number.e164) } }
+                        td { (kind(number.kind)) }
+                        td { @match agents.iter().find(|agent| Some(&agent.id) == number.agent_id.as_ref()) {
+                            Some(agent) => (parts::name(&agent.name)),
+                            None => span.soft { "none" },
+                        } }
+                        td.wide { (status(number.status)) }
+                        td.wide { (parts::short_time(number.created_at)) }
+                    }
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 pub const fn kind(kind: NumberKind) -> &'static str {

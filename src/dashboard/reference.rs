@@ -69,7 +69,9 @@ fn shown(schemas: Schemas<'_>, origin: &str, (method, path, operation): (&str, &
     let example = (!body.is_null()).then(|| schemas.example(body));
     let code = snippets::request(method, &format!("{origin}{path}"), "YOUR_API_KEY", example.as_ref());
     let parameters = parameters(schemas, operation);
-    let good = operation["responses"].as_object().and_then(|all| all.iter().find(|(status, _)| status.starts_with('2')));
+    let good = operation["responses"]
+        .as_object()
+        .and_then(|all| all.iter().find(|(status, _)| status.starts_with('2')));
     let answer = good.map(|(_, response)| &response["content"]["application/json"]["schema"]);
     let anchor = anchor(method, path);
     html! {
@@ -103,18 +105,21 @@ fn parameters(schemas: Schemas<'_>, operation: &Value) -> Vec<Property> {
 }
 
 fn properties(label: &str, properties: &[Property]) -> Markup {
-    parts::table(label, &html! {
-        thead { tr { th { "Name" } th { "Type" } th { "What it is" } } }
-        tbody {
-            @for property in properties {
-                tr {
-                    th scope="row" { code { (property.name) } @if property.required { " " span.required { "required" } } }
-                    td { (property.kind) }
-                    td { (prose(&property.about)) }
+    parts::table(
+        label,
+        &html! {
+            thead { tr { th { "Name" } th { "Type" } th { "What it is" } } }
+            tbody {
+                @for property in properties {
+                    tr {
+                        th scope="row" { code { (property.name) } @if property.required { " " span.required { "required" } } }
+                        td { (property.kind) }
+                        td { (prose(&property.about)) }
+                    }
                 }
             }
-        }
-    })
+        },
+    )
 }
 
 /// A sentence in which code stands between backticks.

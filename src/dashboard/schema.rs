@@ -24,7 +24,8 @@ impl<'a> Schemas<'a> {
     /// The fields of an object, those of its parts among them.
     pub fn properties(self, schema: &'a Value) -> Vec<Property> {
         let schema = self.resolved(schema);
-        let parts = ["allOf", "oneOf", "anyOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten();
+        let parts =
+            ["allOf", "oneOf", "anyOf"].into_iter().filter_map(|key| schema[key].as_array()).flatten();
         let mut found: Vec<Property> = parts.flat_map(|part| self.properties(part)).collect();
         let required: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -73,8 +74,10 @@ impl<'a> Schemas<'a> {
     fn about(self, schema: &'a Value) -> String {
         let resolved = self.resolved(schema);
         let told = schema["description"].as_str().or(resolved["description"].as_str()).unwrap_or_default();
-        let bound = |key: &str| Some(&resolved[key]).filter(|value| value.is_number()).map(ToString::to_string);
-        let bounds = match (bound("minimum").or(bound("minLength")), bound("maximum").or(bound("maxLength"))) {
+        let bound =
+            |key: &str| Some(&resolved[key]).filter(|value| value.is_number()).map(ToString::to_string);
+        let bounds = match (bound("minimum").or(bound("minLength")), bound("maximum").or(bound("maxLength")))
+        {
             (Some(least), Some(most)) => format!(" ({least} to {most})"),
             (None, Some(most)) => format!(" (at most {most})"),
             (Some(least), None) => format!(" (at least {least})"),

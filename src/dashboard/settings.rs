@@ -8,9 +8,9 @@ use maud::{Markup, html};
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page as section_page};
 use super::parts::{self, Done, Said};
+use super::password;
 use super::session::{self, SignedIn};
 use super::trouble::{self, Answer};
-use super::password;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -53,7 +53,14 @@ pub async fn page(
 
 fn project(account: &Account, refused: Option<&Refused>) -> Markup {
     let form = Form::new("project", refused);
-    let name = Line { label: "Name", name: "name", value: &account.name, required: true, longest: Some(200), ..Line::default() };
+    let name = Line {
+        label: "Name",
+        name: "name",
+        value: &account.name,
+        required: true,
+        longest: Some(200),
+        ..Line::default()
+    };
     html! {
         p { (parts::id("the project's id", account.id.as_str())) }
         form.inline method="post" action="/settings" { (form.line(name)) button.plain { "Save" } }

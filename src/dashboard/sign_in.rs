@@ -1,9 +1,9 @@
 //! Signing in, by a link that works once or by password, and out again.
 
+use axum::Extension;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::Extension;
 use maud::html;
 use serde::Deserialize;
 

@@ -58,7 +58,9 @@ pub fn list_numbers(origin: &str, key: &str) -> Snippets {
 pub fn request(method: &str, url: &str, key: &str, body: Option<&Value>) -> Snippets {
     let pretty = body.map(|body| format!("{body:#}"));
     let mut curl = format!("curl -X {method} '{url}' \\\n  -H 'Authorization: Bearer {key}'");
-    let mut python = format!("import httpx\n\nanswer = httpx.request(\n    \"{method}\",\n    \"{url}\",\n    headers={{\"Authorization\": \"Bearer {key}\"}},\n");
+    let mut python = format!(
+        "import httpx\n\nanswer = httpx.request(\n    \"{method}\",\n    \"{url}\",\n    headers={{\"Authorization\": \"Bearer {key}\"}},\n"
+    );
     let mut typescript = format!(
         "const answer = await fetch(\"{url}\", {{\n  method: \"{method}\",\n  headers: {{\n    Authorization: \"Bearer {key}\","
     );
@@ -92,14 +94,20 @@ fn as_python(json: &str) -> String {
 pub fn verify(header: &str, secret: &str, with_time: bool) -> Snippets {
     let signed = if with_time { "the timestamp, a dot and the body" } else { "the body" };
     let (python, typescript) = if with_time {
-        ("headers[\"X-Webhook-Timestamp\"].encode() + b\".\" + body", "`${headers[\"x-webhook-timestamp\"]}.${body}`")
+        (
+            "headers[\"X-Webhook-Timestamp\"].encode() + b\".\" + body",
+            "`${headers[\"x-webhook-timestamp\"]}.${body}`",
+        )
     } else {
         ("body", "body")
     };
-    let (python_prefix, typescript_prefix) = if with_time { ("\"sha256=\" + ", "\"sha256=\" + ") } else { ("", "") };
+    let (python_prefix, typescript_prefix) =
+        if with_time { ("\"sha256=\" + ", "\"sha256=\" + ") } else { ("", "") };
     let shell = if with_time { "printf '%s.%s' \"$TIMESTAMP\" \"$BODY\"" } else { "printf '%s' \"$BODY\"" };
     Snippets {
-        curl: format!("# {header} is the HMAC-SHA256 of {signed}\n{shell} | openssl dgst -sha256 -hmac '{secret}'"),
+        curl: format!(
+            "# {header} is the HMAC-SHA256 of {signed}\n{shell} | openssl dgst -sha256 -hmac '{secret}'"
+        ),
         python: format!(
             "import hashlib, hmac\n\ndef is_genuine(headers, body: bytes) -> bool:\n    mac = hmac.new(b\"{secret}\", {python}, hashlib.sha256)\n    \
              return hmac.compare_digest({python_prefix}mac.hexdigest(), headers[\"{header}\"])"

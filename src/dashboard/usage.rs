@@ -149,20 +149,23 @@ fn drawn(all: &BTreeMap<Time, Counted>, day: impl Fn(Time) -> String) -> Vec<Bar
 }
 
 fn table(all: &BTreeMap<Time, Counted>, day: impl Fn(Time) -> String) -> Markup {
-    parts::table("Usage by day", &html! {
-        thead { tr {
-            th { "Day" } th.figure { "Sent" } th.figure { "Received" } th.figure.wide { "Segments sent" }
-            th.figure.wide { "Segments received" } th.figure { "MMS" } th.figure { "iMessages" }
-        } }
-        tbody {
-            @for (at, counted) in all.iter().rev() {
-                tr {
-                    th scope="row" { (day(*at)) }
-                    @for figure in [counted.sent, counted.received] { td.figure { (parts::grouped(figure)) } }
-                    @for figure in [counted.segments_sent, counted.segments_received] { td.figure.wide { (parts::grouped(figure)) } }
-                    @for figure in [counted.mms, counted.imessages] { td.figure { (parts::grouped(figure)) } }
+    parts::table(
+        "Usage by day",
+        &html! {
+            thead { tr {
+                th { "Day" } th.figure { "Sent" } th.figure { "Received" } th.figure.wide { "Segments sent" }
+                th.figure.wide { "Segments received" } th.figure { "MMS" } th.figure { "iMessages" }
+            } }
+            tbody {
+                @for (at, counted) in all.iter().rev() {
+                    tr {
+                        th scope="row" { (day(*at)) }
+                        @for figure in [counted.sent, counted.received] { td.figure { (parts::grouped(figure)) } }
+                        @for figure in [counted.segments_sent, counted.segments_received] { td.figure.wide { (parts::grouped(figure)) } }
+                        @for figure in [counted.mms, counted.imessages] { td.figure { (parts::grouped(figure)) } }
+                    }
                 }
             }
-        }
-    })
+        },
+    )
 }

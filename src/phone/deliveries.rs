@@ -167,7 +167,8 @@ pub fn page(
             tx.query(&sql, &[account, time, id, &limit], read)
         }
         Some(webhook) => {
-            let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE webhook_id = ?1 AND account_id = ?5 {order}");
+            let sql =
+                format!("SELECT {COLUMNS} FROM deliveries WHERE webhook_id = ?1 AND account_id = ?5 {order}");
             tx.query(&sql, &[webhook, time, id, &limit, account], read)
         }
     }
@@ -175,7 +176,8 @@ pub fn page(
 
 /// Every delivery that tells of a message, in order.
 pub fn of_message(tx: &mut Tx<'_>, message: &MessageId) -> Result<Vec<Delivery>> {
-    let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE message_id = ?1 ORDER BY created_at, id LIMIT 100");
+    let sql =
+        format!("SELECT {COLUMNS} FROM deliveries WHERE message_id = ?1 ORDER BY created_at, id LIMIT 100");
     tx.query(&sql, &[message], read)
 }
 

@@ -50,9 +50,8 @@ pub fn hash(password: &str, salt: [u8; 16]) -> Result<String> {
 /// Whether `password` is the one that was stored as `hash`. As slow where there is none.
 pub fn is_right(password: &str, hash: Option<&str>) -> bool {
     let known = PasswordHash::new(hash.unwrap_or(DECOY));
-    let fits = known.is_ok_and(|known| {
-        Argon2::default().verify_password(password.as_bytes(), &known).is_ok()
-    });
+    let fits =
+        known.is_ok_and(|known| Argon2::default().verify_password(password.as_bytes(), &known).is_ok());
     fits && hash.is_some()
 }
 

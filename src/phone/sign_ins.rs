@@ -86,7 +86,10 @@ pub fn sessions(tx: &mut Tx<'_>, account: &AccountId, now: Time) -> Result<Vec<S
 
 /// Ends every session of the account but one.
 pub fn end_others(tx: &mut Tx<'_>, account: &AccountId, kept: &str) -> Result<()> {
-    tx.execute("DELETE FROM sign_ins WHERE account_id = ?1 AND session = 1 AND hash <> ?2", &[account, &kept])?;
+    tx.execute(
+        "DELETE FROM sign_ins WHERE account_id = ?1 AND session = 1 AND hash <> ?2",
+        &[account, &kept],
+    )?;
     Ok(())
 }
 

@@ -221,7 +221,10 @@ mod tests {
             let cut = Cut { grain: Duration::from_mins(15), offset_minutes: -240 };
             let mut bars = series(tx, account, START, now, cut)?;
             bars.sort_by_key(|bar| bar.at);
-            Ok(bars.into_iter().map(|it| (it.at.millis() - START.millis(), it.quantity, it.messages)).collect())
+            Ok(bars
+                .into_iter()
+                .map(|it| (it.at.millis() - START.millis(), it.quantity, it.messages))
+                .collect())
         };
         let expected = vec![(0, 3, 2), (QUARTER, 4, 1), (2 * QUARTER, 8, 1)];
         let mine = account.clone();
@@ -232,7 +235,11 @@ mod tests {
             db.write(move |tx| keep_sums(tx, &sums)).await.unwrap();
             last = Some(quarter);
         }
-        assert_eq!(last, Some(Time::from_millis(START.millis() + QUARTER)), "the third quarter has not ended");
+        assert_eq!(
+            last,
+            Some(Time::from_millis(START.millis() + QUARTER)),
+            "the third quarter has not ended"
+        );
         let after: Vec<_> = db.read(move |tx| shown(tx, &account)).await.unwrap();
         assert_eq!(after, expected);
     }

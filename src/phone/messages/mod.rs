@@ -128,7 +128,12 @@ pub struct Journey {
 pub fn journey(tx: &mut Tx<'_>, id: &MessageId) -> Result<Journey> {
     let sql = "SELECT route, fallback_reason, sent_at, answers FROM messages WHERE id = ?1";
     let journey = tx.optional(sql, &[id], |row| {
-        Ok(Journey { route: row.get(0)?, fallback_reason: row.get(1)?, sent_at: row.get(2)?, answers: row.get(3)? })
+        Ok(Journey {
+            route: row.get(0)?,
+            fallback_reason: row.get(1)?,
+            sent_at: row.get(2)?,
+            answers: row.get(3)?,
+        })
     })?;
     Ok(journey.unwrap_or_default())
 }

@@ -164,8 +164,16 @@ pub fn accept(
         Some(_) | None => None,
     };
     let status = if direct.is_some() { Status::Sending } else { Status::Queued };
-    let row =
-        NewRow { draft, line: &line, agent_id, channel, route, status, reply_unresolved, participant: &participant };
+    let row = NewRow {
+        draft,
+        line: &line,
+        agent_id,
+        channel,
+        route,
+        status,
+        reply_unresolved,
+        participant: &participant,
+    };
     row.insert(tx, &touched)?;
     let job = queue::Draft {
         lane: queue::send_lane(&line.id),
