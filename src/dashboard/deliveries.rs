@@ -17,7 +17,7 @@ use crate::db::Tx;
 use crate::id::DeliveryId;
 use crate::phone::deliveries::{self, Delivery};
 use crate::phone::statistics::{self, Newest};
-use crate::phone::webhooks::{self, Owner};
+use crate::phone::webhooks::{self, Owner, Webhook};
 
 const PAGE: i64 = 50;
 /// Statistics look at so many deliveries at most.
@@ -70,25 +70,31 @@ pub async fn list(
         h1 { "Webhooks" }
         p.lead { "Events are posted to your program, signed, and tried again until they arrive." }
         (said.notice())
-        @if is_first {
-            section.panel {
-                h2 { "Webhook of the project" }
-                p.soft { "For every agent that has none of its own. Numbers have theirs beside it." }
-                (endpoint::panel(&Owner::Account, webhook.as_ref(), None))
-            }
-            (tiles(&newest))
-        }
+        @if is_first { (of_project(webhook.as_ref())) (tiles(&newest)) }
         h2 #log { "Deliveries" }
-        @if rows.is_empty() {
-            (parts::empty("Nothing was delivered yet", &html! {
-                p { "Set a webhook and text one of your numbers from a " a href="/handset" { "phone" } ", or send a test." }
-            }))
-        } @else {
-            (table(&rows))
-        }
+        @if rows.is_empty() { (none()) } @else { (table(&rows)) }
         (parts::older(next))
     };
     Ok(page(Section::Webhooks, "Webhooks", &content))
+}
+
+fn of_project(webhook: Option<&Webhook>) -> Markup {
+    html! {
+        section.panel {
+            h2 { "Webhook of the project" }
+            p.soft { "For every agent that has none of its own. Numbers have theirs beside it." }
+            (endpoint::panel(&Owner::Account, webhook, None))
+        }
+    }
+}
+
+fn none() -> Markup {
+    parts::empty(
+        "Nothing was delivered yet",
+        &html! {
+            p { "Set a webhook and text one of your numbers from a " a href="/handset" { "phone" } ", or send a test." }
+        },
+    )
 }
 
 fn tiles(newest: &Newest) -> Markup {
@@ -114,7 +120,7 @@ pub fn table(rows: &[Delivery]) -> Markup {
     parts::table(
         "Deliveries",
         &html! {
-            thead { tr { th { "Event" } th { "Status" } th { "Answer" } th.wide { "Attempts" } th { "When" } } }
+            thead { tr { th { "Event" } th { "Status" } th.wide { "Answer" } th.wide { "Attempts" } th { "When" } } }
             tbody {
                 @for delivery in rows {
                     tr.link {
@@ -123,7 +129,7 @@ pub fn table(rows: &[Delivery]) -> Markup {
                             @if delivery.test { " " span.soft { "test" } }
                         }
                         td { (parts::delivery_status(delivery.status)) }
-                        td { (outcome(delivery)) }
+                        td.wide { (outcome(delivery)) }
                         td.wide { (delivery.attempt_count) }
                         td { (parts::short_time(delivery.created_at)) }
                     }

@@ -119,7 +119,6 @@ fn settings(base: &str, owner: &Owner, webhook: Option<&Webhook>, refused: Optio
     let is_number = matches!(owner, Owner::Number(_));
     let (timeout_name, usual) = if is_number { ("timeout_seconds", 10) } else { ("timeout", 30) };
     let timeout = set.map_or(usual, |webhook| webhook.timeout_millis / 1000).to_string();
-    let context = set.map_or(10, |webhook| webhook.context_limit).to_string();
     let url = Line {
         label: "URL",
         name: "url",
@@ -132,6 +131,24 @@ fn settings(base: &str, owner: &Owner, webhook: Option<&Webhook>, refused: Optio
     };
     let timeout =
         Line { label: "Timeout, in seconds", name: timeout_name, value: &timeout, ..Line::default() };
+    html! {
+        (form.alert())
+        form.fields method="post" action=(base) {
+            (form.line(url))
+            details.more open[refused.is_some()] {
+                summary { "Options" }
+                (form.line(timeout))
+                @if !is_number { (told(form, set)) }
+            }
+            button { @if set.is_some() { "Save webhook" } @else { "Set webhook" } }
+        }
+    }
+}
+
+/// What an account's or agent's webhook is told: how much of the past, and which events.
+fn told(form: Form<'_>, set: Option<&Webhook>) -> Markup {
+    let chosen = set.map_or(USUAL.as_slice(), |webhook| webhook.events.as_slice());
+    let context = set.map_or(10, |webhook| webhook.context_limit).to_string();
     let context = Line {
         label: "History, in messages",
         name: "contextLimit",
@@ -140,30 +157,15 @@ fn settings(base: &str, owner: &Owner, webhook: Option<&Webhook>, refused: Optio
         ..Line::default()
     };
     html! {
-        (form.alert())
-        form.fields method="post" action=(base) {
-            (form.line(url))
-            details.more open[refused.is_some()] {
-                summary { "Options" }
-                (form.line(timeout))
-                @if !is_number {
-                    (form.line(context))
-                    fieldset { legend { "Events" } (events(form, set)) }
-                }
+        (form.line(context))
+        fieldset {
+            legend { "Events" }
+            @for (event, what) in EVENTS {
+                @let label = format!("{what} ({event})");
+                (form.check(&label, "events", event.as_str(), chosen.contains(event)))
             }
-            button { @if set.is_some() { "Save webhook" } @else { "Set webhook" } }
+            p.hint { "A person's texts are always among them." }
         }
-    }
-}
-
-fn events(form: Form<'_>, set: Option<&Webhook>) -> Markup {
-    let chosen = set.map_or(USUAL.as_slice(), |webhook| webhook.events.as_slice());
-    html! {
-        @for (event, what) in EVENTS {
-            @let label = format!("{what} ({event})");
-            (form.check(&label, "events", event.as_str(), chosen.contains(event)))
-        }
-        p.hint { "A person's texts are always among them." }
     }
 }
 

@@ -63,14 +63,14 @@ fn table(keys: &[Key]) -> Markup {
     parts::table(
         "API keys",
         &html! {
-            thead { tr { th { "Name" } th { "Key" } th.wide { "Created" } th { "Last used" } th { span.unseen { "Revoke" } } } }
+            thead { tr { th { "Name" } th { "Key" } th.wide { "Created" } th.wide { "Last used" } th { span.unseen { "Revoke" } } } }
             tbody {
                 @for key in keys {
                     tr.gone[key.revoked_at.is_some()] {
                         td { (parts::name(&key.name)) }
                         td { code { "agp_…" (key.hint) } }
                         td.wide { (parts::short_time(key.created_at)) }
-                        td { @match key.last_used_at {
+                        td.wide { @match key.last_used_at {
                             Some(at) => (parts::short_time(at)),
                             None => span.soft { "never" },
                         } }

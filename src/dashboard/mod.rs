@@ -8,11 +8,13 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 
+use self::trouble::Trouble;
 use crate::app::App;
+use crate::http::extract;
 
 mod agent;
 mod agents;
@@ -105,15 +107,23 @@ fn endpoints() -> Router<App> {
 }
 
 /// Lets nothing change that another site asks for, and nothing be asked for that no database can hold.
-async fn same_origin(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn same_origin(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let address = request.uri().path_and_query().map_or("", |address| address.as_str());
     if address.contains("%00") {
         return trouble::nowhere();
     }
-    if request.method().is_safe() || session::is_same_origin(&app, request.headers()) {
+    if request.method().is_safe() {
         return next.run(request).await;
     }
-    trouble::foreign()
+    // Whole, also where nobody reads it: what is left of it would end the connection.
+    if let Err(error) = extract::take_in(&mut request).await {
+        return Trouble::from(error).into_response();
+    }
+    if session::is_same_origin(&app, request.headers()) {
+        next.run(request).await
+    } else {
+        trouble::foreign()
+    }
 }
 
 async fn protect(mut response: Response) -> Response {

@@ -26,6 +26,9 @@ mod order;
 mod sending;
 mod waking;
 
+// What hangs on time.
+mod dashboard;
+
 // Contract 11.
 mod replies;
 mod retries;
