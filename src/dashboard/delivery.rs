@@ -50,6 +50,7 @@ pub async fn show(
         }
         (said.notice())
         (facts(&story.delivery))
+        h2 { "Attempts" }
         (told(&story))
     };
     Ok(page(Section::Webhooks, story.delivery.kind.as_str(), &content))
