@@ -73,6 +73,11 @@ impl App {
         self.carriers.get(name)
     }
 
+    /// Whether messages can be handed to the carrier of this name now.
+    pub fn is_up(&self, name: &str) -> bool {
+        self.carrier(name).is_some_and(Connection::is_up)
+    }
+
     /// `<origin>` of the URLs we hand out.
     pub fn origin(&self) -> String {
         if !self.config.public_url.is_empty() {

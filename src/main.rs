@@ -112,6 +112,12 @@ enum Project {
     },
     /// List all projects.
     List,
+    /// Print a link that signs in to the dashboard, once.
+    Link {
+        /// The project's id; not needed where there is one only.
+        #[arg(long)]
+        project: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -160,6 +166,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve => serve(config).await,
         Command::Project(Project::Create { name }) => Desk::open(&config).await?.create_project(&name).await,
         Command::Project(Project::List) => Desk::open(&config).await?.list_projects().await,
+        Command::Project(Project::Link { project }) => {
+            Desk::open(&config).await?.link(project, &config).await
+        }
         Command::Key(Key::Create { name, project }) => {
             Desk::open(&config).await?.create_key(&name, project).await
         }

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::id::{AccountId, Ids, KeyId};
-use crate::phone::{accounts, keys};
+use crate::phone::{accounts, keys, sign_ins};
 use crate::server;
 
 /// The database beside a running server, and what ids and times are made with.
@@ -45,6 +45,18 @@ impl Desk {
         for account in self.db.read(accounts::list).await.map_err(fault)? {
             println!("{}  {}  {}", account.id, account.created_at, account.name);
         }
+        Ok(())
+    }
+
+    /// Prints a link that signs in to the dashboard of `project` once, or of the only one there is.
+    pub async fn link(&self, project: Option<String>, config: &Config) -> anyhow::Result<()> {
+        let account = self.project(project).await?;
+        let token = self.ids.secret();
+        let (hash, now) = (sign_ins::hash(&token), self.clock.now());
+        self.db.write(move |tx| sign_ins::create_link(tx, &hash, &account, now)).await.map_err(fault)?;
+        let listen = || format!("http://{}", config.listen);
+        let origin = if config.public_url.is_empty() { listen() } else { config.public_url.clone() };
+        println!("{}/sign-in?token={token}", origin.trim_end_matches('/'));
         Ok(())
     }
 

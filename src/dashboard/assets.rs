@@ -9,6 +9,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// Name, content type, content.
 const FILES: &[(&str, &str, &str)] = &[
     ("style.css", "text/css; charset=utf-8", include_str!("assets/style.css")),
+    ("page.js", SCRIPT, include_str!("assets/page.js")),
     ("sim.js", SCRIPT, include_str!("assets/sim.js")),
     ("phones.js", SCRIPT, include_str!("assets/phones.js")),
     ("handset.js", SCRIPT, include_str!("assets/handset.js")),

@@ -1,19 +1,50 @@
-//! The dashboard: pages for people, rendered here. For now that is signing in and the phones of the simulated
-//! network. The pages ask the network over `/sim`, as everybody else does, with the session instead of a key.
+//! The dashboard: pages for people, rendered here over the same nouns as the API, one file a page. Every page works
+//! without scripts; they only add the reader's time zone, copying, and the live phones. What the phones do goes over
+//! `/sim`, with the session instead of a key.
+//!
+//! A request that changes something must come from a page of ours. That is checked in one place, [`same_origin`], for
+//! every form there is and will be; a browser that does not say where a request comes from is refused too.
 
-use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
-use axum::middleware::map_response;
-use axum::response::Response;
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
+use self::trouble::Trouble;
 use crate::app::App;
+use crate::http::extract;
 
+mod agent;
+mod agents;
 mod assets;
+mod carriers;
+mod chart;
+mod conversation;
+mod conversations;
+mod deliveries;
+mod delivery;
+mod endpoint;
+mod form;
+mod hasher;
+mod keys;
 mod layout;
+mod message;
+mod number;
+mod numbers;
+mod overview;
+mod parts;
+mod password;
 mod phones;
+mod reference;
+mod schema;
 pub mod session;
+mod settings;
 mod sign_in;
+mod snippets;
+mod trouble;
+mod usage;
 
 /// Scripts and styles are files of our own; only pictures may come from elsewhere: people get them from anywhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: http: https:; \
@@ -22,21 +53,85 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Every page and its files.
 pub fn router(app: &App) -> Router<App> {
     Router::new()
-        .route("/", get(sign_in::home))
-        .route("/sign-in", get(sign_in::sign_in).head(sign_in::untouched))
+        .route("/", get(overview::show))
+        .route("/sign-in", get(sign_in::by_link).post(sign_in::by_password).head(sign_in::untouched))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/password", post(password::set))
         .route("/handset", get(phones::list))
         .route("/handset/{number}", get(phones::handset))
+        .merge(nouns())
+        .merge(endpoints())
+        .route("/usage", get(usage::show))
+        .route("/carriers", get(carriers::show))
+        .route("/settings", get(settings::show).post(settings::rename))
+        .route("/settings/sessions", post(settings::end_sessions))
+        .route("/reference", get(reference::index))
+        .route("/reference/{tag}", get(reference::show))
         .route("/assets/{name}", get(assets::serve))
+        .layer(from_fn_with_state(app.clone(), same_origin))
         .layer(map_response(protect))
+        .layer(Extension(hasher::Hasher::default()))
+        .layer(Extension(reference::Document::default()))
         .with_state(app.clone())
+}
+
+fn nouns() -> Router<App> {
+    Router::new()
+        .route("/agents", get(agents::list).post(agents::create))
+        .route("/agents/{id}", get(agent::show).post(agent::change))
+        .route("/agents/{id}/delete", post(agent::delete))
+        .route("/agents/{id}/numbers", post(agent::attach))
+        .route("/agents/{id}/numbers/{number}/detach", post(agent::detach))
+        .route("/numbers", get(numbers::list).post(numbers::buy))
+        .route("/numbers/{id}", get(number::show).post(number::change))
+        .route("/numbers/{id}/release", post(number::release))
+        .route("/keys", get(keys::list).post(keys::create))
+        .route("/keys/{id}/revoke", post(keys::revoke))
+        .route("/conversations", get(conversations::list))
+        .route("/conversations/{id}", get(conversation::show))
+        .route("/conversations/{id}/messages", post(conversation::answer))
+        .route("/conversations/{id}/metadata", post(conversation::set_metadata))
+        .route("/messages/{id}", get(message::show))
+}
+
+fn endpoints() -> Router<App> {
+    Router::new()
+        .route("/webhooks", get(deliveries::list))
+        .route("/webhooks/{delivery}", get(delivery::show))
+        .route("/webhooks/{delivery}/replay", post(delivery::replay))
+        .route("/endpoints/{owner}", get(endpoint::show).post(endpoint::set))
+        .route("/endpoints/{owner}/delete", post(endpoint::delete))
+        .route("/endpoints/{owner}/secret", post(endpoint::reveal))
+        .route("/endpoints/{owner}/rotate", post(endpoint::rotate))
+        .route("/endpoints/{owner}/test", post(endpoint::test))
+}
+
+/// Lets nothing change that another site asks for, and nothing be asked for that no database can hold.
+async fn same_origin(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let address = request.uri().path_and_query().map_or("", |address| address.as_str());
+    if address.contains("%00") {
+        return trouble::nowhere();
+    }
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    // Whole, also where nobody reads it: what is left of it would end the connection.
+    if let Err(error) = extract::take_in(&mut request).await {
+        return Trouble::from(error).into_response();
+    }
+    if session::is_same_origin(&app, request.headers()) {
+        next.run(request).await
+    } else {
+        trouble::foreign()
+    }
 }
 
 async fn protect(mut response: Response) -> Response {
     let fields = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // To no other site; our own forms need it where browsers tell their origin by it.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ];
     for (field, value) in fields {

@@ -12,6 +12,7 @@ use crate::id::AccountId;
 use crate::phone::sign_ins;
 
 const COOKIE: &str = "agentphone_session";
+const OFFSET: &str = "agentphone_offset";
 
 /// The account of whoever looks at a page; somebody who is not signed in is sent to where that is explained.
 pub struct SignedIn(pub AccountId);
@@ -53,9 +54,19 @@ pub fn is_same_origin(app: &App, headers: &HeaderMap) -> bool {
 
 /// The secret that the browser holds.
 pub fn token(headers: &HeaderMap) -> Option<&str> {
+    named(headers, COOKIE)
+}
+
+/// Minutes that the reader's clocks are ahead of UTC, as our script told; no time zone is further away than 14 hours.
+pub fn offset_minutes(headers: &HeaderMap) -> i64 {
+    let told = named(headers, OFFSET).and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+    told.clamp(-14 * 60, 14 * 60) / 15 * 15
+}
+
+fn named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, token)| token)
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 /// A `Set-Cookie` that keeps `token` for so many seconds; 0 forgets it.

@@ -9,6 +9,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V0001__core", include_str!("../../migrations/V0001__core.sql")),
     ("V0002__imessage", include_str!("../../migrations/V0002__imessage.sql")),
     ("V0003__search", include_str!("../../migrations/V0003__search.sql")),
+    ("V0004__dashboard", include_str!("../../migrations/V0004__dashboard.sql")),
 ];
 
 const HISTORY: &str =

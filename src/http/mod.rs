@@ -17,7 +17,7 @@ use crate::id::RequestId;
 
 mod acting;
 pub mod answer;
-mod api;
+pub mod api;
 mod auth;
 mod delivery;
 pub mod extract;
@@ -25,11 +25,11 @@ pub mod idempotency;
 mod media;
 pub mod page;
 mod rates;
-mod sending;
+pub mod sending;
 pub mod serve;
 mod sim;
 pub mod totals;
-mod v1;
+pub mod v1;
 
 /// What the `OpenAPI` document says of the whole.
 #[derive(OpenApi)]

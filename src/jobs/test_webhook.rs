@@ -30,6 +30,8 @@ pub struct Sample {
 /// How the endpoint took it.
 #[derive(Clone, Debug)]
 pub struct Tested {
+    /// Where the attempt is logged.
+    pub delivery: DeliveryId,
     pub success: bool,
     pub http_status: Option<i64>,
     pub error: Option<String>,
@@ -68,6 +70,7 @@ pub async fn run(app: &App, webhook: Webhook, sample: &Sample) -> Result<Tested>
     let posted = deliver_webhook::post(app, &attempt).await;
     let ended = deliver_webhook::ended(app, &attempt, &posted);
     let tested = Tested {
+        delivery: attempt.delivery.clone(),
         success: ended.error.is_none(),
         http_status: ended.http_status,
         error: ended.error.clone(),

@@ -1,4 +1,5 @@
-//! Housekeeping: deletes what is past its retention, a few hundred rows a unit, and comes back in ten minutes.
+//! Housekeeping: deletes what is past its retention, a few hundred rows a unit, adds the meter up for the charts, and
+//! comes back in ten minutes.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::phone::events::Emitter;
 use crate::phone::messages::settle;
-use crate::phone::{acts, attempts, idempotency, new_contacts, reaches};
+use crate::phone::{acts, attempts, idempotency, new_contacts, reaches, usage};
 use crate::queue::{self, Class, Job, Task};
 
 const EVERY: Duration = Duration::from_mins(10);
@@ -65,6 +66,24 @@ async fn expire(app: &App, now: Time) {
     }
 }
 
+/// Adds the meter up for the charts: read in one unit, kept in another, so that the writer never waits for the sums.
+async fn add_up(app: &App, now: Time) {
+    let mut last = None;
+    for _ in 0..2_000 {
+        let sums = match app.db.read(move |tx| usage::next_sums(tx, last, now)).await {
+            Ok(Some((quarter, sums))) => {
+                last = Some(quarter);
+                sums
+            }
+            Ok(None) => return,
+            Err(error) => return tracing::debug!(%error, "the meter is added up later"),
+        };
+        if let Err(error) = app.db.write(move |tx| usage::keep_sums(tx, &sums)).await {
+            return tracing::debug!(%error, "the meter is added up later");
+        }
+    }
+}
+
 pub async fn perform(app: &App, job: Job) {
     let now = app.clock.now();
     let retention = &app.config.retention;
@@ -88,6 +107,7 @@ pub async fn perform(app: &App, job: Job) {
         }
     }
     expire(app, now).await;
+    add_up(app, now).await;
     let again = move |tx: &mut Tx<'_>| queue::retry(tx, &job, now + EVERY, "comes every ten minutes", false);
     if let Err(error) = app.db.record(again).await {
         tracing::error!(?error, "housekeeping could not be put off");

@@ -32,6 +32,33 @@ pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Account>> {
     })
 }
 
+/// The account of this id.
+pub fn get(tx: &mut Tx<'_>, id: &AccountId) -> Result<Account> {
+    let sql = "SELECT id, name, created_at FROM accounts WHERE id = ?1";
+    let account = tx.optional(sql, &[id], |row| {
+        Ok(Account { id: row.get(0)?, name: row.get(1)?, created_at: row.get(2)? })
+    })?;
+    account.ok_or_else(|| Error::missing(Code::NotFound, "project", id))
+}
+
+/// The one account that has this id, or else this name; `None` also where several share the name.
+pub fn named(tx: &mut Tx<'_>, text: &str) -> Result<Option<AccountId>> {
+    let sql = "SELECT id FROM accounts WHERE id = ?1 OR name = ?1 LIMIT 2";
+    let mut found: Vec<AccountId> = tx.query(sql, &[&text], |row| row.get(0))?;
+    let one = found.pop();
+    Ok(one.filter(|_| found.is_empty()))
+}
+
+/// Gives the account another name.
+pub fn rename(tx: &mut Tx<'_>, id: &AccountId, name: &str) -> Result<()> {
+    let length = name.chars().count();
+    if !(1..=200).contains(&length) || name.contains('\0') {
+        return Err(Error::field("name", "value", "name must have 1 to 200 characters"));
+    }
+    tx.execute("UPDATE accounts SET name = ?2 WHERE id = ?1", &[id, &name])?;
+    Ok(())
+}
+
 pub fn exists(tx: &mut Tx<'_>, id: &AccountId) -> Result<bool> {
     tx.exists("SELECT 1 FROM accounts WHERE id = ?1", &[id])
 }

@@ -5,9 +5,10 @@ use serde::Serialize;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::{DeliveryId, MessageId, WebhookId};
-use crate::phone::deliveries::{self, Attempt};
+use crate::id::{AccountId, DeliveryId, Ids, MessageId, WebhookId};
+use crate::phone::deliveries::{self, Attempt, Delivery};
 use crate::phone::webhooks;
+use crate::queue::{self, Task};
 
 /// How an attempt ended, and what that means for its delivery.
 #[derive(Clone, Debug, Serialize)]
@@ -109,10 +110,28 @@ pub fn give_up(tx: &mut Tx<'_>, id: &DeliveryId, reason: &str) -> Result<()> {
     Ok(())
 }
 
-/// The delivery shall be sent once more.
-pub fn reopen(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<()> {
+/// Sends a delivery once more, now; answers it as it is then.
+pub fn replay(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    account: &AccountId,
+    id: &DeliveryId,
+    now: Time,
+) -> Result<Delivery> {
+    let delivery = deliveries::find(tx, account, id)?;
     tx.execute("UPDATE deliveries SET status = 'pending' WHERE id = ?1", &[id])?;
-    Ok(())
+    let key = format!("deliver/{id}");
+    let job = queue::Draft {
+        lane: queue::hook_lane(&delivery.webhook_id),
+        task: Task::DeliverWebhook(id.clone()),
+        unique_key: Some(key.clone()),
+        order: None,
+        run_at: now,
+        origin: None,
+    };
+    queue::enqueue(tx, ids, now, &job)?;
+    queue::bring_forward(tx, &key, now)?;
+    deliveries::find(tx, account, id)
 }
 
 /// Deletes deliveries and events from before `before`, some hundred at a time; whether any are left.

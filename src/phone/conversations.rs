@@ -152,6 +152,57 @@ pub fn list(
     }
 }
 
+/// Where a page goes on: the last row that was looked at.
+pub type Cursor = (Time, ConversationId);
+
+/// Which conversations are wanted; all of an account's where nothing is set.
+#[derive(Clone, Default, Debug)]
+pub struct Filter {
+    pub agent: Option<AgentId>,
+    pub number: Option<NumberId>,
+}
+
+impl Filter {
+    fn fits(&self, conversation: &Conversation) -> bool {
+        self.agent.as_ref().is_none_or(|agent| conversation.agent_id.as_ref() == Some(agent))
+            && self.number.as_ref().is_none_or(|number| conversation.number_id == *number)
+    }
+}
+
+/// A page of an account's conversations, newest activity first, and where the next goes on. It looks at a bounded
+/// number of rows, so a filter that fits little can leave a page short of rows and not be at its end.
+pub fn page(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    filter: &Filter,
+    before: Option<&Cursor>,
+    limit: usize,
+) -> Result<(Vec<Conversation>, Option<Cursor>)> {
+    const LOOKED_AT: usize = 1_000;
+    let most = if filter.agent.is_none() && filter.number.is_none() { limit } else { LOOKED_AT };
+    let beginning = (Time::from_millis(i64::MAX), ConversationId::from_text(""));
+    let (time, id) = before.unwrap_or(&beginning);
+    let sql = format!(
+        "{SELECT} WHERE c.account_id = ?1 AND (c.last_message_at, c.id) < (?2, ?3)
+         ORDER BY c.last_message_at DESC, c.id DESC LIMIT ?4"
+    );
+    let rows = tx.query(&sql, &[account, time, id, &i64::try_from(most + 1).unwrap_or(i64::MAX)], read)?;
+    let mut more = rows.len() > most;
+    let mut last = None;
+    let mut found = Vec::with_capacity(limit);
+    for conversation in rows.into_iter().take(most) {
+        if found.len() == limit {
+            more = true;
+            break;
+        }
+        last = Some((conversation.last_message_at, conversation.id.clone()));
+        if filter.fits(&conversation) {
+            found.push(conversation);
+        }
+    }
+    Ok((found, last.filter(|_| more)))
+}
+
 /// How many conversations [`list`] has in all; counting stops at `most`.
 pub fn count(tx: &mut Tx<'_>, account: &AccountId, agent: Option<&AgentId>, most: i64) -> Result<i64> {
     let counted = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM conversations WHERE account_id = ?1";

@@ -147,6 +147,40 @@ pub fn of_webhook(
     tx.query(&sql, &[webhook, &since, &limit, &offset], read)
 }
 
+/// Where a page goes on: the last row of the one before.
+pub type Cursor = (Time, DeliveryId);
+
+/// A page of an account's deliveries, newest first; of one webhook only, if asked. Without a look at any other page.
+pub fn page(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    webhook: Option<&WebhookId>,
+    before: Option<&Cursor>,
+    limit: i64,
+) -> Result<Vec<Delivery>> {
+    let beginning = (Time::from_millis(i64::MAX), DeliveryId::from_text(""));
+    let (time, id) = before.unwrap_or(&beginning);
+    let order = "AND (created_at, id) < (?2, ?3) ORDER BY created_at DESC, id DESC LIMIT ?4";
+    match webhook {
+        None => {
+            let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE account_id = ?1 {order}");
+            tx.query(&sql, &[account, time, id, &limit], read)
+        }
+        Some(webhook) => {
+            let sql =
+                format!("SELECT {COLUMNS} FROM deliveries WHERE webhook_id = ?1 AND account_id = ?5 {order}");
+            tx.query(&sql, &[webhook, time, id, &limit, account], read)
+        }
+    }
+}
+
+/// Every delivery that tells of a message, in order.
+pub fn of_message(tx: &mut Tx<'_>, message: &MessageId) -> Result<Vec<Delivery>> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM deliveries WHERE message_id = ?1 ORDER BY created_at, id LIMIT 100");
+    tx.query(&sql, &[message], read)
+}
+
 pub fn insert_attempt(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<()> {
     tx.execute(
         "INSERT INTO attempts (delivery_id, number, at, url, request_headers, http_status, response_headers,

@@ -4,8 +4,8 @@
 use sha2::{Digest, Sha256};
 
 use crate::clock::Time;
-use crate::db::Tx;
-use crate::error::Result;
+use crate::db::{Row, Tx};
+use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, Ids, KeyId, checksum};
 
 const PREFIX: &str = "agp_";
@@ -80,24 +80,44 @@ pub fn revoke(tx: &mut Tx<'_>, id: &KeyId, now: Time) -> Result<bool> {
     Ok(changed > 0)
 }
 
+/// Like [`revoke`], but only a key of this account; others' are not found.
+pub fn revoke_of(tx: &mut Tx<'_>, account: &AccountId, id: &KeyId, now: Time) -> Result<()> {
+    let is_theirs = tx.exists(
+        "SELECT 1 FROM api_keys WHERE id = ?1 AND account_id = ?2 AND revoked_at IS NULL",
+        &[id, account],
+    )?;
+    if is_theirs && revoke(tx, id, now)? {
+        return Ok(());
+    }
+    Err(Error::missing(Code::NotFound, "key in use", id))
+}
+
 /// All keys, oldest first.
 pub fn list(tx: &mut Tx<'_>) -> Result<Vec<Key>> {
-    tx.query(
-        "SELECT id, account_id, name, hint, created_at, last_used_at, revoked_at FROM api_keys
-         ORDER BY created_at, id",
-        &[],
-        |row| {
-            Ok(Key {
-                id: row.get(0)?,
-                account_id: row.get(1)?,
-                name: row.get(2)?,
-                hint: row.get(3)?,
-                created_at: row.get(4)?,
-                last_used_at: row.get(5)?,
-                revoked_at: row.get(6)?,
-            })
-        },
-    )
+    tx.query(&format!("SELECT {COLUMNS} FROM api_keys ORDER BY created_at, id"), &[], read)
+}
+
+/// The keys of one account, those in use first, the newest first.
+pub fn of_account(tx: &mut Tx<'_>, account: &AccountId) -> Result<Vec<Key>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM api_keys WHERE account_id = ?1
+         ORDER BY CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END, created_at DESC, id DESC LIMIT 200"
+    );
+    tx.query(&sql, &[account], read)
+}
+
+const COLUMNS: &str = "id, account_id, name, hint, created_at, last_used_at, revoked_at";
+
+fn read(row: Row<'_>) -> Result<Key> {
+    Ok(Key {
+        id: row.get(0)?,
+        account_id: row.get(1)?,
+        name: row.get(2)?,
+        hint: row.get(3)?,
+        created_at: row.get(4)?,
+        last_used_at: row.get(5)?,
+        revoked_at: row.get(6)?,
+    })
 }
 
 #[cfg(test)]

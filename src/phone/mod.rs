@@ -20,6 +20,7 @@ pub mod media;
 pub mod messages;
 pub mod new_contacts;
 pub mod numbers;
+pub mod passwords;
 pub mod profile;
 pub mod reaches;
 pub mod reactions;

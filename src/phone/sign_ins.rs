@@ -14,6 +14,8 @@ use crate::id::AccountId;
 const LINK: Duration = Duration::from_hours(24);
 /// How long somebody stays signed in.
 pub const SESSION: Duration = Duration::from_hours(30 * 24);
+/// How long a session that a link opened counts as fresh.
+const FRESH: Duration = Duration::from_mins(15);
 
 /// The hash under which `token` is stored.
 pub fn hash(token: &str) -> String {
@@ -23,7 +25,12 @@ pub fn hash(token: &str) -> String {
 /// Stores a link to sign in to `account` with, and forgets what has expired.
 pub fn create_link(tx: &mut Tx<'_>, token_hash: &str, account: &AccountId, now: Time) -> Result<()> {
     tx.execute("DELETE FROM sign_ins WHERE expires_at <= ?1", &[&now])?;
-    insert(tx, token_hash, account, 0, now + LINK)
+    insert(tx, token_hash, account, (0, false), now + LINK)
+}
+
+/// Opens a session for somebody who knew the password.
+pub fn open(tx: &mut Tx<'_>, session_hash: &str, account: &AccountId, now: Time) -> Result<()> {
+    insert(tx, session_hash, account, (1, true), now + SESSION)
 }
 
 /// Uses up the link and opens a session; `None` if the link is used, expired or none of ours.
@@ -34,7 +41,7 @@ pub fn redeem(tx: &mut Tx<'_>, token_hash: &str, session_hash: &str, now: Time) 
         |row| row.get(0),
     )?;
     if let Some(account) = &account {
-        insert(tx, session_hash, account, 1, now + SESSION)?;
+        insert(tx, session_hash, account, (1, false), now + SESSION)?;
     }
     Ok(account)
 }
@@ -48,16 +55,60 @@ pub fn session(tx: &mut Tx<'_>, hash: &str, now: Time) -> Result<Option<AccountI
     )
 }
 
+/// A session as its account's owner sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Session {
+    pub hash: String,
+    pub opened_at: Time,
+    /// Opened with the password; otherwise with a link.
+    pub by_password: bool,
+}
+
+impl Session {
+    /// Whether a link opened it a moment ago: whoever has links needs no password to choose a new one.
+    pub fn is_fresh_from_link(&self, now: Time) -> bool {
+        !self.by_password && self.opened_at + FRESH > now
+    }
+}
+
+/// The sessions of an account that last, the newest first.
+pub fn sessions(tx: &mut Tx<'_>, account: &AccountId, now: Time) -> Result<Vec<Session>> {
+    tx.query(
+        "SELECT hash, expires_at, by_password FROM sign_ins
+         WHERE account_id = ?1 AND session = 1 AND expires_at > ?2 ORDER BY expires_at DESC LIMIT 100",
+        &[account, &now],
+        |row| {
+            let opened_at = row.get::<Time>(1)? - SESSION;
+            Ok(Session { hash: row.get(0)?, opened_at, by_password: row.get(2)? })
+        },
+    )
+}
+
+/// Ends every session of the account but one.
+pub fn end_others(tx: &mut Tx<'_>, account: &AccountId, kept: &str) -> Result<()> {
+    tx.execute(
+        "DELETE FROM sign_ins WHERE account_id = ?1 AND session = 1 AND hash <> ?2",
+        &[account, &kept],
+    )?;
+    Ok(())
+}
+
 /// Ends a session.
 pub fn end(tx: &mut Tx<'_>, hash: &str) -> Result<()> {
     tx.execute("DELETE FROM sign_ins WHERE hash = ?1 AND session = 1", &[&hash])?;
     Ok(())
 }
 
-fn insert(tx: &mut Tx<'_>, hash: &str, account: &AccountId, session: i64, until: Time) -> Result<()> {
+fn insert(
+    tx: &mut Tx<'_>,
+    hash: &str,
+    account: &AccountId,
+    (session, by_password): (i64, bool),
+    until: Time,
+) -> Result<()> {
     tx.execute(
-        "INSERT INTO sign_ins (hash, account_id, session, expires_at) VALUES (?1, ?2, ?3, ?4)",
-        &[&hash, account, &session, &until],
+        "INSERT INTO sign_ins (hash, account_id, session, by_password, expires_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        &[&hash, account, &session, &by_password, &until],
     )?;
     Ok(())
 }
@@ -92,5 +143,31 @@ mod tests {
         db.write(|tx| end(tx, "opened")).await.unwrap();
         let ended = db.read(move |tx| session(tx, "opened", start)).await.unwrap();
         assert_eq!(ended, None);
+    }
+
+    #[tokio::test]
+    async fn sessions_are_listed_and_all_others_ended() {
+        let (db, ids, clock, _folder) = testing::db().await;
+        let (account, other) = (testing::account(&db, &ids).await, testing::account(&db, &ids).await);
+        let (start, mine, theirs) = (clock.now(), account.clone(), other.clone());
+        let opened = move |tx: &mut Tx<'_>| {
+            create_link(tx, "link", &mine, start)?;
+            redeem(tx, "link", "by link", start)?;
+            open(tx, "by password", &mine, start + Duration::from_secs(1))?;
+            open(tx, "theirs", &theirs, start)
+        };
+        db.write(opened).await.unwrap();
+        let mine = account.clone();
+        let all = db.read(move |tx| sessions(tx, &mine, start)).await.unwrap();
+        let seen: Vec<_> = all.iter().map(|it| (it.hash.as_str(), it.by_password)).collect();
+        assert_eq!(seen, [("by password", true), ("by link", false)]);
+        assert!(all[1].is_fresh_from_link(start) && !all[1].is_fresh_from_link(start + FRESH));
+        assert!(!all[0].is_fresh_from_link(start), "it was opened with the password");
+        let mine = account.clone();
+        db.write(move |tx| end_others(tx, &mine, "by link")).await.unwrap();
+        let left = db.read(move |tx| sessions(tx, &account, start)).await.unwrap();
+        assert_eq!(left.len(), 1);
+        let untouched = db.read(move |tx| sessions(tx, &other, start)).await.unwrap();
+        assert_eq!(untouched.len(), 1, "another account's session");
     }
 }

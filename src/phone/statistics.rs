@@ -30,7 +30,7 @@ impl Counts {
         }
     }
 
-    const fn total(&self) -> i64 {
+    pub const fn total(&self) -> i64 {
         self.success + self.failed + self.pending
     }
 
@@ -73,6 +73,44 @@ pub struct AllTime {
     pub success: i64,
     pub failed: i64,
     pub success_rate: f64,
+}
+
+/// How the newest deliveries went.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Newest {
+    pub counts: Counts,
+    pub success_rate: f64,
+    /// Of those that got an answer: the one in the middle, and the one that 95 of 100 were as quick as.
+    pub median_millis: Option<i64>,
+    pub slow_millis: Option<i64>,
+    /// As many were asked for, so that there may be more.
+    pub is_cut: bool,
+}
+
+/// The account's newest deliveries, `most` of them at most, since a moment.
+pub fn newest(tx: &mut Tx<'_>, account: &AccountId, since: Time, most: i64) -> Result<Newest> {
+    let rows = tx.query(
+        "SELECT status, response_millis FROM deliveries WHERE account_id = ?1 AND created_at >= ?2
+         ORDER BY created_at DESC, id DESC LIMIT ?3",
+        &[account, &since, &most],
+        |row| Ok((row.get::<DeliveryStatus>(0)?, row.get::<Option<i64>>(1)?)),
+    )?;
+    let is_cut = i64::try_from(rows.len()).is_ok_and(|count| count == most);
+    let mut counts = Counts::default();
+    let mut millis = Vec::with_capacity(rows.len());
+    for (status, took) in rows {
+        counts.add(status, 1);
+        millis.extend(took);
+    }
+    millis.sort_unstable();
+    let at = |percent: usize| millis.get((millis.len() * percent / 100).min(millis.len().saturating_sub(1)));
+    Ok(Newest {
+        counts,
+        success_rate: counts.success_rate(),
+        median_millis: at(50).copied(),
+        slow_millis: at(95).copied(),
+        is_cut,
+    })
 }
 
 /// The account's deliveries of the last `hours` hours.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::events::Kind;
 use crate::clock::Time;
 use crate::db::{Row, Tx};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, AgentId, NumberId, WebhookId};
 use crate::signature::Secret;
 use crate::words;
@@ -219,6 +219,14 @@ fn following(fresh: Webhook, before: Webhook, draft: &Draft) -> Webhook {
     Webhook { id: before.id, secret, previous_secret, previous_until, created_at, ..fresh }
 }
 
+/// Gives the owner's webhook another secret; the old one goes on signing beside it for a day.
+pub fn rotate(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner, secret: &Secret, now: Time) -> Result<()> {
+    let missing = || Error::refused(Code::NotFound, "There is no webhook yet; set one first");
+    let before = find(tx, account, owner)?.ok_or_else(missing)?;
+    let (previous_secret, previous_until) = (Some(before.secret.clone()), Some(now + SECRET_OVERLAP));
+    update(tx, &Webhook { secret: secret.clone(), previous_secret, previous_until, ..before })
+}
+
 /// The owner's webhook, if it has a URL.
 pub fn get(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner) -> Result<Option<Webhook>> {
     Ok(find(tx, account, owner)?.filter(|webhook| webhook.url.is_some()))
@@ -229,6 +237,11 @@ pub fn find(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner) -> Result<Optio
     let sql =
         format!("SELECT {COLUMNS} FROM webhooks WHERE scope_id = ?1 AND scope = ?2 AND account_id = ?3");
     tx.optional(&sql, &[&owner.id(account), &owner.scope(), account], read)
+}
+
+/// Whether anything of the account's has a webhook with a URL.
+pub fn is_any_set(tx: &mut Tx<'_>, account: &AccountId) -> Result<bool> {
+    tx.exists("SELECT 1 FROM webhooks WHERE account_id = ?1 AND url IS NOT NULL LIMIT 1", &[account])
 }
 
 /// The webhook of this id.

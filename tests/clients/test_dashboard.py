@@ -1,4 +1,4 @@
-"""Signing in to the dashboard, and what its session opens: the phones, and nothing else."""
+"""Signing in to the dashboard by link, and what its session opens: its pages and the phones, and nothing else."""
 
 import re
 import socket
@@ -8,12 +8,11 @@ import httpx
 import pytest
 
 from harness.account import client
+from harness.browser import COOKIE, CROSS, SAME
 from harness.phone import eventually, fresh_number
 from harness.server import Server
 
-COOKIE = "agentphone_session"
 LINK = re.compile(r"http://\S+(/sign-in\?token=[0-9a-z]{26})\s")
-SAME, CROSS = {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "cross-site"}
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def test_a_link_signs_in_once_with_a_cookie_that_scripts_cannot_read(started) ->
     first, *flags = answer.headers["set-cookie"].split("; ")
     assert re.fullmatch(rf"{COOKIE}=[0-9a-z]{{26}}", first) and first.split("=")[1] not in path
     assert set(flags) == {"Path=/", "Max-Age=2592000", "HttpOnly", "SameSite=Lax"}, "Secure would need https"
-    assert browser.get("/").headers["location"] == "/handset"
+    assert "Choose a password" in browser.get("/").text, "the first thing to do"
     assert browser.get("/handset").status_code == 200
     stranger = client(started.origin, None)
     again = stranger.get(path)
@@ -82,7 +81,7 @@ def test_without_a_session_pages_explain_how_to_sign_in(server) -> None:
     browser = client(server.origin, None)
     page = browser.get("/")
     assert page.status_code == 200 and "agentphone dev" in page.text
-    for path in ("/handset", "/handset/+14155550142"):
+    for path in ("/handset", "/handset/+14155550142", "/conversations", "/keys", "/settings"):
         answer = browser.get(path, headers={"Cookie": f"{COOKIE}={'0' * 26}"})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
 

@@ -26,6 +26,8 @@ mod order;
 mod sending;
 mod waking;
 
+// What hangs on time.
+mod dashboard;
 // Contract 6 and 7: what only iMessage has.
 mod imessage;
 

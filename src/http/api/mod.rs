@@ -7,7 +7,7 @@ use crate::app::App;
 
 mod send;
 mod webhook_test;
-mod webhooks;
+pub mod webhooks;
 
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -58,7 +58,7 @@ impl From<Webhook> for NumberWebhook {
 
 /// Where a number's inbound texts shall go.
 #[derive(Deserialize, ToSchema)]
-struct NewNumberWebhook {
+pub struct NewNumberWebhook {
     /// https, unless configured otherwise.
     #[schema(format = "uri", min_length = 1, max_length = 2083, pattern = "^https?://")]
     url: String,
@@ -70,7 +70,8 @@ struct NewNumberWebhook {
 }
 
 impl NewNumberWebhook {
-    fn settings(self, guard: &Guard) -> Result<Settings> {
+    /// The settings, if every one of them is good.
+    pub fn settings(self, guard: &Guard) -> Result<Settings> {
         let mut problems = Vec::new();
         if let Err(reason) = guard.check_url(&self.url) {
             problems.push(Problem::value("url", format!("url {reason}")));

@@ -161,12 +161,13 @@ async fn detach_number(
     Ok(Json(Success::YES))
 }
 
-fn rules(app: &App) -> Rules {
+/// What an agent's fields are judged by.
+pub fn rules(app: &App) -> Rules {
     Rules { region: app.region, guard: app.net.guard().clone() }
 }
 
-/// Conversations first, in batches; then the agent, with those that were active meanwhile.
-async fn delete(app: &App, account: AccountId, id: AgentId) -> Result<String> {
+/// Deletes an agent: conversations first, in batches; then the agent, with those that were active meanwhile.
+pub async fn delete(app: &App, account: AccountId, id: AgentId) -> Result<String> {
     const MARGIN: Duration = Duration::from_mins(1);
     let since = app.clock.now() - MARGIN;
     let mut place = None;

@@ -117,7 +117,8 @@ fn again(app: App, id: String) -> BoxFuture<'static, Result<Response>> {
     })
 }
 
-fn draft(app: &App, caller: &Caller, request: SendMessage) -> Result<Draft> {
+/// The message that is asked for, if it makes sense.
+pub fn draft(app: &App, caller: &Caller, request: SendMessage) -> Result<Draft> {
     let media_urls = media(app, request.media_url, request.media_urls.unwrap_or_default())?;
     let to = recipient(app, request.to_number, request.recipients)?;
     let body = match request.body {

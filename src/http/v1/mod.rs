@@ -6,19 +6,19 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
-mod agents;
+pub mod agents;
 mod backgrounds;
 mod contacts;
 mod conversations;
 mod erase;
 mod events;
-mod messages;
-mod numbers;
+pub mod messages;
+pub mod numbers;
 mod reactions;
 mod search;
 mod views;
-mod webhook_tests;
-mod webhooks;
+pub mod webhook_tests;
+pub mod webhooks;
 
 /// What comes with later stages and would else be taken for an id, or for a method that can never be.
 fn later_stages() -> OpenApiRouter<App> {

@@ -98,7 +98,7 @@ async fn shown(app: &App, number: Number) -> Result<NumberObject> {
 /// The number that is wanted.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct NewNumber {
+pub struct NewNumber {
     /// Exactly this one, from the inventory.
     phone_number: Option<String>,
     country: Option<Country>,
@@ -118,7 +118,8 @@ struct NewNumber {
 }
 
 impl NewNumber {
-    fn wish(self, app: &App) -> Result<Wish> {
+    /// What is asked of the stock, if it makes sense.
+    pub fn wish(self, app: &App) -> Result<Wish> {
         let mut problems = Vec::new();
         let exactly = self.phone_number.map(|text| {
             E164::parse(&text, app.region)

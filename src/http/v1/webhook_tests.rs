@@ -16,8 +16,7 @@ use crate::http::extract::{Caller, Camel, Path, Query};
 use crate::id::{AccountId, AgentId, DeliveryId};
 use crate::jobs::test_webhook::{self, Sample, Tested};
 use crate::phone::webhooks::{self, Owner, Webhook};
-use crate::phone::{agents, attempts, deliveries, numbers};
-use crate::queue::{self, Task};
+use crate::phone::{agents, attempts, numbers};
 use crate::words;
 
 pub fn router() -> OpenApiRouter<App> {
@@ -137,7 +136,7 @@ async fn test(
 
 /// The webhook to test, and a sample that looks like what it would get. `or_account`: an agent without one of its own
 /// counts as the account's does.
-fn find(
+pub fn find(
     tx: &mut Tx<'_>,
     account: &AccountId,
     agent: Option<&AgentId>,
@@ -174,20 +173,6 @@ async fn replay(
     Path(id): Path<String>,
 ) -> Result<Json<DeliveryObject>> {
     let (id, ids, now) = (DeliveryId::from_text(id), app.ids.clone(), app.clock.now());
-    let unit = move |tx: &mut Tx<'_>| {
-        let delivery = deliveries::find(tx, &caller.account, &id)?;
-        attempts::reopen(tx, &id)?;
-        let job = queue::Draft {
-            lane: queue::hook_lane(&delivery.webhook_id),
-            task: Task::DeliverWebhook(id.clone()),
-            unique_key: Some(format!("deliver/{id}")),
-            order: None,
-            run_at: now,
-            origin: None,
-        };
-        queue::enqueue(tx, &ids, now, &job)?;
-        queue::bring_forward(tx, &format!("deliver/{id}"), now)?;
-        deliveries::find(tx, &caller.account, &id)
-    };
+    let unit = move |tx: &mut Tx<'_>| attempts::replay(tx, &ids, &caller.account, &id, now);
     app.db.write(unit).await.map(DeliveryObject::from).map(Json)
 }

@@ -71,7 +71,7 @@ impl From<Webhook> for WebhookObject {
 /// Where events shall go.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct NewWebhook {
+pub struct NewWebhook {
     /// https, unless configured otherwise.
     #[schema(format = "uri", min_length = 1, max_length = 2083, pattern = "^https?://")]
     url: String,
@@ -88,7 +88,8 @@ struct NewWebhook {
 }
 
 impl NewWebhook {
-    fn settings(self, guard: &Guard) -> Result<Settings> {
+    /// The settings, if every one of them is good.
+    pub fn settings(self, guard: &Guard) -> Result<Settings> {
         let mut problems = Vec::new();
         if let Err(reason) = guard.check_url(&self.url) {
             problems.push(Problem::value("url", format!("url {reason}")));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::send::{Accepted, CELLULAR_CHARACTERS, Draft, Handover, Recipient, Target};
 use super::senders::{Line, Senders};
-use super::{Direction, Effect, Status};
+use super::{Direction, Effect, Route, Status};
 use crate::address::Address;
 use crate::channel::Channel;
 use crate::db::{ToValue, Tx, Value};
@@ -111,6 +111,7 @@ fn accept_round(
 struct Decided<'a> {
     plan: Plan<'a>,
     channel: Channel,
+    route: Route,
     agent_id: Option<AgentId>,
     /// The quoted message's carrier ids if it can be threaded, and what to say of it.
     reply: Reply,
@@ -157,6 +158,7 @@ fn decide<'a>(
     let is_moving = able.is_some_and(Ability::is_up) && standing.is_none_or(|known| !known.is_waiting);
     let mut decided = Decided {
         channel,
+        route: route(draft, line, channel, standing),
         agent_id: draft.sender.agent_id.clone().or(line.agent_id.clone()),
         reply,
         effect: draft.effect.filter(|_| able.is_some_and(|able| able.effects)),
@@ -205,6 +207,21 @@ fn choose_channel(draft: &Draft, imessage: bool, able: Option<&Ability>) -> Resu
         return Err(Error::refused(Code::BodyTooLong, message));
     }
     Ok(Channel::cellular(!draft.media_urls.is_empty()))
+}
+
+/// Why it goes by `channel`, for whoever reads its story.
+fn route(draft: &Draft, line: &Line, channel: Channel, known: Option<&Standing>) -> Route {
+    if channel == Channel::Imessage {
+        Route::Imessage
+    } else if !line.is_imessage {
+        Route::SmsNumber
+    } else if draft.cellular_only {
+        Route::Asked
+    } else if known.is_some_and(|known| !known.may_be_on_imessage(draft.now)) {
+        Route::NotOnImessage
+    } else {
+        Route::NoImessage
+    }
 }
 
 type Reply = (Option<(MessageId, Option<String>)>, Option<bool>);
@@ -277,6 +294,7 @@ impl Decided<'_> {
             self.reply.1.value(),
             draft.answers.value(),
             Value::Int(i64::from(self.is_direct)),
+            Value::Text(self.route.as_str()),
         ]
     }
 
@@ -341,7 +359,7 @@ fn insert(tx: &mut Tx<'_>, decided: &[Decided<'_>]) -> Result<()> {
     tx.insert(
         "INSERT INTO messages (id, account_id, conversation_id, number_id, agent_id, direction, channel, status,
              from_address, to_address, body, media_urls, received_at, encoding, segments, effect, reply_to,
-             reply_unresolved, answers, attempt)",
+             reply_unresolved, answers, attempt, route)",
         &rows,
         "",
     )?;

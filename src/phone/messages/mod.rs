@@ -52,6 +52,22 @@ words! {
 }
 
 words! {
+    /// Why a message goes by its channel, as decided when it was accepted.
+    Route {
+        /// The number texts by SMS and MMS only.
+        SmsNumber = "sms_number",
+        /// An iMessage number, and nothing speaks against iMessage.
+        Imessage = "imessage",
+        /// SMS or MMS were asked for.
+        Asked = "asked",
+        /// The person was found away from iMessage a short while ago.
+        NotOnImessage = "not_on_imessage",
+        /// The line cannot do iMessage, or the recipient is a short code.
+        NoImessage = "no_imessage",
+    }
+}
+
+words! {
     /// iMessage effects: four of the bubble, eight of the screen.
     Effect {
         Slam = "slam",
@@ -99,6 +115,37 @@ pub struct Message {
     pub delivered_at: Option<Time>,
     pub delivered_channel: Option<Channel>,
     pub read_at: Option<Time>,
+}
+
+/// What a message's row knows beside what the API tells.
+#[derive(Clone, Default, Debug)]
+pub struct Journey {
+    pub route: Option<Route>,
+    /// Why it left iMessage for SMS or MMS, if it did.
+    pub fallback_reason: Option<String>,
+    /// When its carrier accepted it.
+    pub sent_at: Option<Time>,
+    /// The inbound message that it answers inline.
+    pub answers: Option<MessageId>,
+}
+
+/// The journey of a message that there is.
+pub fn journey(tx: &mut Tx<'_>, id: &MessageId) -> Result<Journey> {
+    let sql = "SELECT route, fallback_reason, sent_at, answers FROM messages WHERE id = ?1";
+    let journey = tx.optional(sql, &[id], |row| {
+        Ok(Journey {
+            route: row.get(0)?,
+            fallback_reason: row.get(1)?,
+            sent_at: row.get(2)?,
+            answers: row.get(3)?,
+        })
+    })?;
+    Ok(journey.unwrap_or_default())
+}
+
+/// The message that answered `id` inline, if one did.
+pub fn answer_to(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<MessageId>> {
+    tx.optional("SELECT id FROM messages WHERE answers = ?1", &[id], |row| row.get(0))
 }
 
 /// The columns that [`read`] expects, in its order.

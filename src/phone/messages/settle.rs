@@ -123,14 +123,14 @@ pub fn settle(
             sent(tx, ids, emitter, now, id, provider_id.as_deref(), group_provider_id.as_deref())?;
         }
         Settlement::Refused(failure) => {
-            if failure.code.another_channel_may_take() && fall_back(tx, id)?.is_some() {
+            if failure.code.another_channel_may_take() && fall_back(tx, id, &failure.reason)?.is_some() {
                 return queue::retry(tx, job, now, &failure.reason, false);
             }
             failed(tx, ids, emitter, now, id, failure)?;
         }
         Settlement::Unconfirmed { reason } => unconfirmed(tx, ids, emitter, now, id, reason)?,
         Settlement::NotOnImessage { reason } => {
-            if let Some(conversation) = fall_back(tx, id)? {
+            if let Some(conversation) = fall_back(tx, id, reason)? {
                 conversations::not_on_imessage(tx, &conversation, now + NOT_ON_IMESSAGE)?;
                 let person = conversations::find(tx, &conversation)?;
                 if let Some(person) = person {
@@ -174,10 +174,10 @@ fn sent(
     let changed = tx.optional(
         &format!(
             "UPDATE messages SET status = 'sent', provider_id = COALESCE(CAST(?2 AS TEXT), provider_id),
-                 error_code = NULL, failure_reason = NULL
+                 sent_at = ?3, error_code = NULL, failure_reason = NULL
              WHERE id = ?1 AND status IN ('sending', 'unconfirmed') {RETURNING}"
         ),
-        &[id, &provider_id],
+        &[id, &provider_id, &now],
         read,
     )?;
     let Some(changed) = changed else {
@@ -233,7 +233,7 @@ fn unconfirmed(
 }
 
 /// Puts an iMessage back as SMS or MMS and answers its conversation; `None` where it cannot go that way.
-fn fall_back(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<ConversationId>> {
+fn fall_back(tx: &mut Tx<'_>, id: &MessageId, reason: &str) -> Result<Option<ConversationId>> {
     let Some(message) = super::find(tx, id)? else { return Ok(None) };
     let is_person = crate::address::E164::parse(&message.to, crate::address::Region::US).is_ok();
     if message.channel != Channel::Imessage
@@ -246,9 +246,10 @@ fn fall_back(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<ConversationId>> 
     let segments = if channel == Channel::Sms { crate::text::segments(&message.body).count } else { 0 };
     let unresolved = message.reply_to.is_some().then_some(true);
     tx.execute(
-        "UPDATE messages SET status = 'queued', channel = ?2, segments = ?3, effect = NULL, reply_unresolved = ?4
+        "UPDATE messages SET status = 'queued', channel = ?2, segments = ?3, effect = NULL, reply_unresolved = ?4,
+             fallback_reason = ?5
          WHERE id = ?1 AND status = 'sending'",
-        &[id, &channel, &segments, &unresolved],
+        &[id, &channel, &segments, &unresolved, &reason],
     )?;
     conversations::channel_changed(tx, &message.conversation_id, channel)?;
     Ok(Some(message.conversation_id))

@@ -37,9 +37,13 @@ pub fn sent(
     let stepped_ids: Vec<&MessageId> = stepped.iter().map(|row| &row.id).collect();
     with_ids(&stepped_ids, |list, parameters| {
         let sql = format!(
-            "UPDATE messages SET status = 'sent', error_code = NULL, failure_reason = NULL WHERE id IN ({list})"
+            "UPDATE messages SET status = 'sent', sent_at = ?{}, error_code = NULL, failure_reason = NULL
+             WHERE id IN ({list})",
+            parameters.len() + 1
         );
-        tx.execute(&sql, parameters).map(drop)
+        let mut parameters = parameters.to_vec();
+        parameters.push(&now);
+        tx.execute(&sql, &parameters).map(drop)
     })?;
     count(tx, now, &stepped_ids)?;
     for row in stepped {

@@ -1,0 +1,97 @@
+//! All agents, and a new one.
+
+use axum::extract::{Query, State};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use serde_json::json;
+
+use super::form::{Fields, Form, Line, Refused};
+use super::layout::{Section, page};
+use super::parts::{self, Said};
+use super::session::SignedIn;
+use super::trouble::{self, Answer};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::v1::agents::rules;
+use crate::id::{AccountId, AgentId};
+use crate::phone::agents::{self, Agent};
+use crate::phone::profile::AgentFields;
+
+/// As many are shown; whoever has more finds them through the API.
+const SHOWN: i64 = 200;
+
+pub async fn list(State(app): State<App>, SignedIn(account): SignedIn, Query(said): Query<Said>) -> Answer {
+    Ok(shown(&app, account, &said.notice(), None).await?)
+}
+
+async fn shown(
+    app: &App,
+    account: AccountId,
+    notice: &Markup,
+    refused: Option<&Refused>,
+) -> Result<Html<String>> {
+    let (agents, total) = app.db.read(move |tx| agents::list(tx, &account, SHOWN, 0)).await?;
+    let content = html! {
+        h1 { "Agents" }
+        p.lead { "An agent is who texts and is texted. It speaks through the numbers attached to it." }
+        (notice)
+        (new_agent(refused))
+        @if agents.is_empty() {
+            (parts::empty("No agents yet", &html! { p { "Name one above, then attach a number to it." } }))
+        } @else {
+            (table(&agents))
+            @if total > SHOWN { p.soft { "The newest " (SHOWN) " of " (parts::grouped(total)) "." } }
+        }
+    };
+    Ok(page(Section::Agents, "Agents", &content))
+}
+
+fn new_agent(refused: Option<&Refused>) -> Markup {
+    let form = Form::new("new-agent", refused);
+    let name = Line {
+        label: "Name",
+        name: "name",
+        placeholder: "Front desk",
+        required: true,
+        longest: Some(200),
+        ..Line::default()
+    };
+    html! { form.inline method="post" action="/agents" { (form.line(name)) button { "Create agent" } } }
+}
+
+fn table(agents: &[Agent]) -> Markup {
+    parts::table(
+        "Agents",
+        &html! {
+            thead { tr { th { "Name" } th { "Numbers" } th.wide { "Created" } } }
+            tbody {
+                @for agent in agents {
+                    tr.link {
+                        td { a href={ "/agents/" (agent.id) } { (parts::name(&agent.name)) } }
+                        td {
+                            @for number in &agent.numbers { span.number { (number.phone_number) } " " }
+                            @if agent.numbers.is_empty() { span.soft { "none" } }
+                        }
+                        td.wide { (parts::short_time(agent.created_at)) }
+                    }
+                }
+            }
+        },
+    )
+}
+
+pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields: Fields) -> Answer<Response> {
+    let wanted = serde_json::from_value::<AgentFields>(json!({"name": fields.get("name").trim()}));
+    let wanted = wanted.map_err(|problem| Error::Internal(problem.into()))?;
+    match agents::draft(AgentId::new(&app.ids), wanted, app.clock.now(), &rules(&app)) {
+        Ok(agent) => {
+            let path = format!("/agents/{}?done=created", agent.id);
+            app.db.write(move |tx| agents::create(tx, &account, &agent)).await?;
+            Ok(Redirect::to(&path).into_response())
+        }
+        Err(error) => {
+            let refused = Refused { form: "new-agent", fields, error };
+            Ok(trouble::told(&refused.error, shown(&app, account, &Markup::default(), Some(&refused)).await?))
+        }
+    }
+}

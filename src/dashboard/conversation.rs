@@ -1,0 +1,265 @@
+//! One conversation: what was said, answering as the agent, and what the owner's programs keep with it.
+
+use std::time::Duration;
+
+use axum::extract::{Path, Query, State};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use super::conversations::with;
+use super::deliveries::{Before, place};
+use super::form::{Fields, Form, Line, Refused};
+use super::layout::{Section, page};
+use super::parts::{self, Done, Said};
+use super::session::SignedIn;
+use super::trouble::{self, Answer};
+use crate::app::App;
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::http::extract::{Caller, snake};
+use crate::http::sending;
+use crate::http::v1::messages::draft;
+use crate::id::{AccountId, ConversationId, KeyId};
+use crate::phone::conversations::{self, Conversation, METADATA_BYTES};
+use crate::phone::messages::list::{self, Of};
+use crate::phone::messages::send::CHARACTERS;
+use crate::phone::messages::{Direction, Message, Status};
+
+const PAGE: i64 = 50;
+
+pub async fn show(
+    State(app): State<App>,
+    SignedIn(account): SignedIn,
+    Path(id): Path<String>,
+    Query(before): Query<Before>,
+    Query(said): Query<Said>,
+) -> Answer {
+    let before = before.parts().map(|(at, _)| at);
+    Ok(shown(&app, account, ConversationId::from_text(id), before, &said.notice(), None).await?)
+}
+
+async fn shown(
+    app: &App,
+    account: AccountId,
+    id: ConversationId,
+    before: Option<Time>,
+    notice: &Markup,
+    refused: Option<&Refused>,
+) -> Result<Html<String>> {
+    let unit = move |tx: &mut Tx<'_>| {
+        let conversation = conversations::get(tx, &account, &id)?;
+        let page = list::page(tx, &Of::Conversation(id.clone()), PAGE, before, None)?;
+        Ok((conversation, page))
+    };
+    let (conversation, (messages, more)) = app.db.read(unit).await?;
+    let title = with(&conversation);
+    let older = messages.first().filter(|_| more).map(|first| {
+        format!("/conversations/{}?before={}", conversation.id, place(first.received_at, first.id.as_str()))
+    });
+    let content = html! {
+        p.crumbs { a href="/conversations" { "Conversations" } }
+        h1 { (parts::name(&title)) }
+        p { span.number { (conversation.number) } " · " (parts::channel(conversation.channel)) " · "
+            (parts::id("the conversation's id", conversation.id.as_str())) }
+        (notice)
+        div.split {
+            section.talk aria-label="Messages" {
+                (parts::older(older))
+                @if before.is_some() { p { a href={ "/conversations/" (conversation.id) } { "To the newest" } } }
+                ol.bubbles { @for message in &messages { (bubble(app, message)) } }
+                @if messages.is_empty() { p.soft { "No messages." } }
+                (answer_form(&conversation, refused))
+            }
+            aside { (about(&conversation)) (metadata_form(&conversation, refused)) }
+        }
+    };
+    Ok(page(Section::Conversations, &title, &content))
+}
+
+/// One message, as a link to its story.
+fn bubble(app: &App, message: &Message) -> Markup {
+    let side = match message.direction {
+        Direction::Outbound => "ours",
+        Direction::Inbound => "theirs",
+    };
+    html! {
+        li.(side).(message.channel.as_str()) {
+            @if let Some(sender) = &message.sender { span.soft { (parts::name(sender)) } }
+            @if !message.body.is_empty() { (parts::text(&message.body)) }
+            @for url in &message.media_urls { (attachment(app, url)) }
+            p.marks {
+                a href={ "/messages/" (message.id) } { (parts::short_time(message.received_at)) }
+                @if let Some(effect) = message.effect { " · " (effect) }
+                @if message.direction == Direction::Outbound { " · " (mark(message.status)) }
+            }
+        }
+    }
+}
+
+fn mark(status: Status) -> Markup {
+    match status {
+        Status::Failed | Status::Unconfirmed => parts::message_status(status),
+        Status::Queued
+        | Status::Sending
+        | Status::Sent
+        | Status::Delivered
+        | Status::Read
+        | Status::Received => {
+            html! { (status) }
+        }
+    }
+}
+
+/// Shown where we host it ourselves; what lies elsewhere is only named, so that looking tells nobody anything.
+fn attachment(app: &App, url: &str) -> Markup {
+    let ours = url.strip_prefix(&app.origin()).filter(|path| path.starts_with('/'));
+    html! {
+        a.attachment href=[url.starts_with("http").then_some(url)] rel="noreferrer nofollow" target="_blank" {
+            @if let Some(path) = ours { img src=(path) alt="Attachment" loading="lazy"; } @else { bdi { (url) } }
+        }
+    }
+}
+
+fn answer_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup {
+    let form = Form::new("answer", refused);
+    let line = Line {
+        label: "Answer as the agent",
+        name: "body",
+        required: true,
+        longest: Some(CHARACTERS),
+        ..Line::default()
+    };
+    html! {
+        (form.alert())
+        form.fields.answer method="post" action={ "/conversations/" (conversation.id) "/messages" } {
+            (form.area(line, 2))
+            button { "Send" }
+        }
+    }
+}
+
+fn about(conversation: &Conversation) -> Markup {
+    let mut rows = vec![
+        ("Messages", html! { (parts::grouped(conversation.message_count)) }),
+        ("Since", parts::time(conversation.created_at)),
+        (
+            "Number",
+            html! { a.number href={ "/numbers/" (conversation.number_id) } { (conversation.number) } },
+        ),
+    ];
+    if let Some(agent) = &conversation.agent_id {
+        rows.push(("Agent", html! { a href={ "/agents/" (agent) } { code { (agent) } } }));
+    }
+    if let Some(until) = conversation.no_imessage_until {
+        rows.push(("Not on iMessage", html! { "tried again after " (parts::time(until)) }));
+    }
+    if let Some(group) = &conversation.group {
+        let members = html! { ul.plain { @for member in &group.members {
+            li { (parts::name(member.name.as_deref().unwrap_or(&member.identifier))) }
+        } } };
+        rows.push(("Members", members));
+    }
+    html! { section.panel { h2 { "About" } (parts::facts(&rows)) } }
+}
+
+fn metadata_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup {
+    let form = Form::new("metadata", refused);
+    let stored = conversation.metadata.as_deref().map(parts::pretty).unwrap_or_default();
+    let line = Line {
+        label: "JSON object",
+        name: "metadata",
+        kind: "code",
+        value: &stored,
+        hint: "Comes with every event as conversationState. Empty clears it.",
+        placeholder: "{ \"step\": \"greeting\" }",
+        longest: Some(METADATA_BYTES),
+        ..Line::default()
+    };
+    html! {
+        section.panel {
+            h2 { "Metadata" }
+            form.fields method="post" action={ "/conversations/" (conversation.id) "/metadata" } {
+                (form.area(line, 6))
+                button.plain { "Save metadata" }
+            }
+        }
+    }
+}
+
+pub async fn set_metadata(
+    State(app): State<App>,
+    SignedIn(account): SignedIn,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Answer<Response> {
+    let id = ConversationId::from_text(id);
+    let stored = match read_metadata(fields.get("metadata")) {
+        Ok(stored) => stored,
+        Err(error) => return Ok(refuse(&app, account, id, "metadata", fields, error).await?),
+    };
+    let path = format!("/conversations/{id}");
+    let unit = move |tx: &mut Tx<'_>| {
+        conversations::get(tx, &account, &id)?;
+        conversations::set_metadata(tx, &id, stored.as_deref())
+    };
+    app.db.write(unit).await?;
+    Ok(Done::Saved.at(&path))
+}
+
+fn read_metadata(text: &str) -> Result<Option<String>> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let value: Value = crate::json::parse(text.as_bytes())
+        .map_err(|problem| Error::field("metadata", "json", format!("That is not valid JSON: {problem}")))?;
+    conversations::metadata(Some(value))
+}
+
+/// Sends as the API does, from the conversation's number to whoever it is with.
+pub async fn answer(
+    State(app): State<App>,
+    SignedIn(account): SignedIn,
+    Path(id): Path<String>,
+    fields: Fields,
+) -> Answer<Response> {
+    let id = ConversationId::from_text(id);
+    let (owner, wanted) = (account.clone(), id.clone());
+    let conversation = app.db.read(move |tx| conversations::get(tx, &owner, &wanted)).await?;
+    match send(&app, account.clone(), &conversation, fields.get("body")).await {
+        Ok(()) => Ok(Redirect::to(&format!("/conversations/{id}?done=sent#answer-body")).into_response()),
+        Err(error @ (Error::Refused { .. } | Error::Invalid(_))) => {
+            Ok(refuse(&app, account, id, "answer", fields, error).await?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn send(app: &App, account: AccountId, conversation: &Conversation, body: &str) -> Result<()> {
+    let request = json!({
+        "number_id": conversation.number_id,
+        "agent_id": conversation.agent_id,
+        "to_number": conversation.participant,
+        "body": body,
+    });
+    // Pages have no key; whom a message is sent for is the account alone.
+    let caller = Caller { account, key: KeyId::from_text("") };
+    let draft = draft(app, &caller, snake(request)?)?;
+    // Nobody likes to look at a page that does not come: what takes longer is seen on the next look.
+    let sent = tokio::time::timeout(Duration::from_secs(5), sending::send_and_wait(app, draft, None)).await;
+    sent.map_or(Ok(()), |answered| answered.map(drop))
+}
+
+async fn refuse(
+    app: &App,
+    account: AccountId,
+    id: ConversationId,
+    form: &'static str,
+    fields: Fields,
+    error: Error,
+) -> Result<Response> {
+    let refused = Refused { form, fields, error };
+    let page = shown(app, account, id, None, &Markup::default(), Some(&refused)).await?;
+    Ok(trouble::told(&refused.error, page))
+}

@@ -1,0 +1,153 @@
+//! Webhooks: the project's endpoint, how deliveries went lately, and the log of them.
+
+use std::time::Duration;
+
+use axum::extract::{Query, State};
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::endpoint;
+use super::layout::{Section, page};
+use super::parts::{self, Said};
+use super::session::SignedIn;
+use super::trouble::Answer;
+use crate::app::App;
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::id::DeliveryId;
+use crate::phone::deliveries::{self, Delivery};
+use crate::phone::statistics::{self, Newest};
+use crate::phone::webhooks::{self, Owner, Webhook};
+
+const PAGE: i64 = 50;
+/// Statistics look at so many deliveries at most.
+pub const COUNTED: i64 = 1_000;
+
+/// Where the page goes on: the time and id of the last row of the one before.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Before {
+    before: String,
+}
+
+impl Before {
+    /// The two parts, if both are there.
+    pub fn parts(&self) -> Option<(Time, &str)> {
+        let (millis, id) = self.before.split_once('_')?;
+        Some((Time::from_millis(millis.parse().ok()?), id))
+    }
+}
+
+/// What [`Before`] reads.
+pub fn place(at: Time, id: &str) -> String {
+    format!("{}_{id}", at.millis())
+}
+
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(account): SignedIn,
+    Query(before): Query<Before>,
+    Query(said): Query<Said>,
+) -> Answer {
+    let before = before.parts().map(|(at, id)| (at, DeliveryId::from_text(id)));
+    let is_first = before.is_none();
+    let since = app.clock.now() - Duration::from_hours(24);
+    let unit = move |tx: &mut Tx<'_>| {
+        Ok((
+            webhooks::find(tx, &account, &Owner::Account)?,
+            statistics::newest(tx, &account, since, COUNTED)?,
+            deliveries::page(tx, &account, None, before.as_ref(), PAGE + 1)?,
+        ))
+    };
+    let (webhook, newest, mut rows) = app.db.read(unit).await?;
+    let more = rows.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
+    rows.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|last| format!("/webhooks?before={}#log", place(last.created_at, last.id.as_str())));
+    let content = html! {
+        h1 { "Webhooks" }
+        p.lead { "Events are posted to your program, signed, and tried again until they arrive." }
+        (said.notice())
+        @if is_first { (of_project(webhook.as_ref())) (tiles(&newest)) }
+        h2 #log { "Deliveries" }
+        @if rows.is_empty() { (none()) } @else { (table(&rows)) }
+        (parts::older(next))
+    };
+    Ok(page(Section::Webhooks, "Webhooks", &content))
+}
+
+fn of_project(webhook: Option<&Webhook>) -> Markup {
+    html! {
+        section.panel {
+            h2 { "Webhook of the project" }
+            p.soft { "For every agent that has none of its own. Numbers have theirs beside it." }
+            (endpoint::panel(&Owner::Account, webhook, None))
+        }
+    }
+}
+
+fn none() -> Markup {
+    parts::empty(
+        "Nothing was delivered yet",
+        &html! {
+            p { "Set a webhook and text one of your numbers from a " a href="/handset" { "phone" } ", or send a test." }
+        },
+    )
+}
+
+fn tiles(newest: &Newest) -> Markup {
+    let millis = |millis: Option<i64>| millis.map_or_else(|| "–".to_owned(), |millis| format!("{millis} ms"));
+    let span = if newest.is_cut { format!("The newest {COUNTED}") } else { "The last 24 hours".to_owned() };
+    html! {
+        section aria-label=(span) {
+            p.soft { (span) }
+            div.tiles {
+                div.tile { span.label { "Deliveries" } strong { (parts::grouped(newest.counts.total())) } }
+                div.tile { span.label { "Succeeded" } strong { (format!("{:.1} %", newest.success_rate)) } }
+                div.tile { span.label { "Failed" } strong { (parts::grouped(newest.counts.failed)) } }
+                div.tile { span.label { "Under way" } strong { (parts::grouped(newest.counts.pending)) } }
+                div.tile { span.label { "Median answer" } strong { (millis(newest.median_millis)) } }
+                div.tile { span.label { "95 of 100 within" } strong { (millis(newest.slow_millis)) } }
+            }
+        }
+    }
+}
+
+/// Deliveries, one a row.
+pub fn table(rows: &[Delivery]) -> Markup {
+    parts::table(
+        "Deliveries",
+        &html! {
+            thead { tr { th { "Event" } th { "Status" } th.wide { "Answer" } th.wide { "Attempts" } th { "When" } } }
+            tbody {
+                @for delivery in rows {
+                    tr.link {
+                        td {
+                            a href={ "/webhooks/" (delivery.id) } { code { (delivery.kind) } }
+                            @if delivery.test { " " span.soft { "test" } }
+                        }
+                        td { (parts::delivery_status(delivery.status)) }
+                        td.wide { (outcome(delivery)) }
+                        td.wide { (delivery.attempt_count) }
+                        td { (parts::short_time(delivery.created_at)) }
+                    }
+                }
+            }
+        },
+    )
+}
+
+fn outcome(delivery: &Delivery) -> Markup {
+    html! {
+        @match (delivery.http_status, &delivery.error_message) {
+            (Some(status), _) => {
+                (status)
+                @if let Some(millis) = delivery.response_millis { span.soft { " in " (millis) " ms" } }
+            }
+            (None, Some(error)) => span.soft dir="auto" { (error) },
+            (None, None) => span.soft { "–" },
+        }
+    }
+}

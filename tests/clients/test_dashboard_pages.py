@@ -1,0 +1,199 @@
+"""Every page of the dashboard: what it shows, whose it is, and that what people typed stays text."""
+
+import html
+import re
+
+import pytest
+
+from harness.account import Account
+from harness.browser import Browser
+from harness.phone import eventually, fresh_number
+from harness.receiver import reply
+
+HOSTILE = '"><script>alert(1)</script>\u202eevil\u200b\u2066</bdi>&amp;'
+
+
+@pytest.fixture
+def browser(account: Account) -> Browser:
+    return Browser(account)
+
+
+def inbound(account: Account, network, text: str) -> tuple[dict, dict]:
+    """A text of a new person to the account's number: the conversation and the stored message."""
+    phone = network.handset()
+    phone.text(account.sms["phoneNumber"], text)
+    conversation = account.conversation_with(phone.number)
+    message = eventually(lambda: account.history(conversation["id"]), what="the text")[0]
+    return conversation, message
+
+
+PAGES = ["/", "/conversations", "/agents", "/numbers", "/handset", "/webhooks", "/keys", "/usage", "/carriers", "/settings", "/reference"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_of_an_empty_account_says_what_to_do_next(path, browser) -> None:
+    page = browser.page(path)
+    assert re.search(r"<main[ >]", page) and "<h1" in page
+    assert page.count('aria-current="page"') == 1, "the navigation says where we are"
+    if path in ("/conversations", "/agents", "/numbers", "/webhooks", "/usage"):
+        assert 'class="empty"' in page
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_bring_no_inline_script_or_style(path, browser) -> None:
+    answer = browser.http.get(path)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
+    assert answer.headers["cache-control"] == "no-store" and answer.headers["x-content-type-options"] == "nosniff"
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=\"/assets/)", answer.text)
+    for asset in re.findall(r"(?:src|href)=\"(/assets/[^\"]+)", answer.text):
+        assert browser.http.get(asset).status_code == 200, asset
+
+
+def test_everything_has_its_page(account, network, browser) -> None:
+    agent = account.agent(name="Front desk")
+    account.ok("POST", f"/v1/agents/{agent['id']}/numbers", json={"numberId": account.sms["id"]})
+    conversation, message = inbound(account, network, "Is my bike ready?")
+    sent = account.send(conversation["participant"], "It is.")
+    assert "Is my bike ready?" in browser.page(f"/messages/{message['id']}")
+    overview = browser.page("/")
+    assert conversation["participant"] in overview and f"/conversations/{conversation['id']}" in overview
+    assert conversation["participant"] in browser.page("/conversations")
+    thread = browser.page(f"/conversations/{conversation['id']}")
+    assert thread.index("Is my bike ready?") < thread.index("It is."), "in order"
+    assert f"/messages/{sent['id']}" in thread and "Answer as the agent" in thread
+    assert "Front desk" in browser.page("/agents") and account.sms["phoneNumber"] in browser.page(f"/agents/{agent['id']}")
+    assert account.sms["phoneNumber"] in browser.page("/numbers")
+    assert account.sms["id"] in browser.page(f"/numbers/{account.sms['id']}")
+
+
+def test_the_story_of_an_outbound_message_has_every_step(account, network, browser) -> None:
+    sent = account.send(fresh_number(), "Your bike is ready")
+    path = f"/messages/{sent['id']}"
+    page = browser.page_with(path, "Delivered")
+    steps = re.findall(r"<strong>(\w[\w ]*)</strong>", page[page.index("Story"):])
+    assert steps[:5] == ["Accepted", "Routed", "Handed over", "Sent", "Delivered"], steps
+    assert "The number texts by SMS and MMS" in page and "Nobody was told" in page
+
+
+def test_the_story_tells_why_a_message_fell_back(account, network, browser) -> None:
+    number = account.imessage
+    sent = account.send(fresh_number(), "Hello", number_id=number["id"])
+    page = browser.page(f"/messages/{sent['id']}")
+    assert "By iMessage: the number can" in page and "Fell back" in page and "went on by SMS" in page
+    again = account.send(sent["to_number"], "Hello again", number_id=number["id"])
+    assert "not to be on iMessage within the last 24 hours" in browser.page(f"/messages/{again['id']}")
+
+
+def test_the_story_of_an_inbound_text_has_its_deliveries_with_request_and_response(account, network, receiver, browser) -> None:
+    hook = receiver.endpoint(reply("Yes <b>it</b> is"))
+    account.ok("POST", "/v1/webhooks", json={"url": hook.url})
+    conversation, message = inbound(account, network, "Is it ready?")
+    path = f"/messages/{message['id']}"
+    page = browser.page_with(path, "Answered")
+    assert "x-webhook-signature" in page and f"POST {hook.url}" in page, "the request"
+    assert "Yes &lt;b&gt;it&lt;/b&gt; is" in page and "&quot;Is it ready?&quot;" in page, "response and payload, as text"
+    delivery = account.deliveries()[0]
+    assert delivery["id"] in browser.page(f"/webhooks/{delivery['id']}")
+    log = browser.page("/webhooks")
+    assert f"/webhooks/{delivery['id']}" in log and "100.0 %" in log
+
+
+def test_what_people_type_stays_text_on_every_page(account, network, browser) -> None:
+    agent = account.agent(name=HOSTILE[:200], description=HOSTILE)
+    account.ok("POST", f"/v1/agents/{agent['id']}/numbers", json={"numberId": account.sms["id"]})
+    conversation, message = inbound(account, network, HOSTILE)
+    account.ok("PATCH", f"/v1/conversations/{conversation['id']}", json={"metadata": {HOSTILE: HOSTILE}})
+    browser.submit("/settings", {"name": HOSTILE})
+    browser.post("/keys", {"name": HOSTILE})
+    paths = ["/", "/conversations", f"/conversations/{conversation['id']}", "/agents", f"/agents/{agent['id']}", "/numbers",
+             f"/numbers/{account.sms['id']}", f"/messages/{message['id']}", "/keys", "/settings", f"/endpoints/{agent['id']}"]
+    for path in paths:
+        page = browser.page(path)
+        assert "<script>alert" not in page and "</bdi>&amp;" not in page, path
+        # What turns the direction stands inside an element that keeps it to itself, or in a field.
+        for match in re.finditer("\u202e", page):
+            before = page[: match.start()]
+            tag = before.rindex("<")
+            assert re.match(r"<(bdi|title|p[^>]*dir=\"auto\"|input[^>]*value=\"|textarea|option|code|h1|span)", page[tag:]), f"{path}: {page[tag:tag + 80]!r}"
+    assert "(no visible text)" not in browser.page("/agents")
+    network.handset().text(account.sms["phoneNumber"], "\u200b\u2060\ufeff")
+    browser.page_with("/conversations", "(no visible text)")
+
+
+def test_ids_of_another_account_are_not_found(account, another_account, network, receiver) -> None:
+    stranger = Browser(another_account)
+    agent = account.agent()
+    account.ok("POST", "/v1/webhooks", json={"url": receiver.endpoint().url})
+    conversation, message = inbound(account, network, "secret words")
+    delivery = eventually(account.deliveries, what="a delivery")[0]
+    number = account.sms["id"]
+    for path in (f"/agents/{agent['id']}", f"/numbers/{number}", f"/conversations/{conversation['id']}",
+                 f"/messages/{message['id']}", f"/webhooks/{delivery['id']}", f"/endpoints/{agent['id']}", f"/endpoints/{number}"):
+        page = stranger.page(path, 404)
+        assert "secret words" not in page and "Not found" in page
+    for path, fields in [
+        (f"/agents/{agent['id']}", {"name": "Mine"}), (f"/agents/{agent['id']}/delete", {}),
+        (f"/agents/{agent['id']}/numbers", {"number": number}), (f"/agents/{agent['id']}/numbers/{number}/detach", {}),
+        (f"/numbers/{number}", {}), (f"/numbers/{number}/release", {}),
+        (f"/conversations/{conversation['id']}/messages", {"body": "x"}), (f"/conversations/{conversation['id']}/metadata", {"metadata": "{}"}),
+        (f"/webhooks/{delivery['id']}/replay", {}), (f"/endpoints/{number}/secret", {}), (f"/endpoints/{number}/rotate", {}),
+        (f"/endpoints/{number}/delete", {}), (f"/endpoints/{number}/test", {}), (f"/endpoints/{number}", {"url": "https://evil.example"}),
+    ]:
+        assert stranger.post(path, fields).status_code == 404, path
+    assert account.ok("GET", f"/v1/agents/{agent['id']}")["name"] == "Front desk"
+    assert account.ok("GET", f"/v1/numbers/{number}")["status"] == "active"
+
+
+def test_nothing_is_found_under_ids_that_name_nothing(browser) -> None:
+    for path in ("/agents/agt_0", "/numbers/num_0", "/conversations/conv_0", "/messages/msg_0", "/webhooks/dlv_0", "/reference/nothing", "/endpoints/%3Cb%3E"):
+        assert "Not found" in browser.page(path, 404)
+    assert "<b>" not in browser.page("/endpoints/%3Cb%3E", 404)
+    for path in ("/agents/%00", "/conversations?agent=%00", "/conversations?before=1_%00", "/webhooks?before=1_%00"):
+        assert "Not found" in browser.page(path, 404)
+
+
+def test_conversations_are_paged_and_filtered(account, network, browser) -> None:
+    phones = [network.handset() for _ in range(53)]
+    people = [phone.number for phone in phones]
+    for phone in phones:
+        phone.text(account.sms["phoneNumber"], "Hello")
+    eventually(lambda: account.ok("GET", "/v1/conversations")["total"] == 53, what="all conversations")
+    first = browser.page("/conversations")
+    older = html.unescape(re.search(r'href="([^"]+)" rel="next"', first)[1])
+    second = browser.page(older)
+    shown = [re.findall(r"\+1\d{10}(?=</bdi></a>)", page) for page in (first, second)]
+    assert [len(page) for page in shown] == [50, 3] and set(shown[0] + shown[1]) == set(people)
+    assert 'rel="next"' not in second
+    other = account.buy(type="sms")
+    assert "None fit" in browser.page(f"/conversations?number={other['id']}")
+    assert people[0] in browser.page(f"/conversations?number={account.sms['id']}") + browser.page(older)
+    assert browser.page("/conversations?before=nonsense&agent=agt_none").count("<table") == 0
+
+
+def test_usage_counts_what_was_sent_and_received(account, network, browser) -> None:
+    inbound(account, network, "one")
+    account.send(fresh_number(), "x" * 200)
+    browser.http.cookies.set("agentphone_offset", "-570")
+    page = browser.page_with("/usage?days=7", ">2</td>")
+    tiles = dict(re.findall(r'<span class="label">([^<]+)</span><strong>([\d,]+)</strong>', page))
+    assert tiles["Sent"] == "1" and tiles["Received"] == "1" and tiles["SMS segments"] == "3", tiles
+    assert page.count("<tr>") == 8, "a head and seven days"
+    assert "1 sent, 1 received</title>" in page, "the chart says the same"
+
+
+def test_the_reference_has_every_operation_of_the_document(account, browser) -> None:
+    document = account.ok("GET", "/openapi.json")
+    index = browser.page("/reference")
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if not isinstance(operation, dict) or "tags" not in operation:
+                continue
+            page = html.unescape(browser.page(f"/reference/{operation['tags'][0]}"))
+            assert path in index and operation["summary"] in page and f"'{account.origin}{path}'" in page, (method, path)
+
+
+def test_carriers_show_whether_their_line_is_up(browser, faulty) -> None:
+    assert re.search(r'badge good">up<', browser.page("/carriers"))
+    faulty.faults(link_down=True)
+    browser.page_with("/carriers", 'badge bad">down<')
