@@ -15,9 +15,9 @@ mod phones;
 pub mod session;
 mod sign_in;
 
-/// Scripts and styles are files of our own; only pictures may come from elsewhere: people get them from anywhere.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: http: https:; \
-                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Scripts and styles are files of our own; only pictures and films may come from elsewhere: people get them from anywhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: http: https:; \
+                      media-src 'self' http: https:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Every page and its files.
 pub fn router(app: &App) -> Router<App> {
@@ -25,9 +25,9 @@ pub fn router(app: &App) -> Router<App> {
         .route("/", get(sign_in::home))
         .route("/sign-in", get(sign_in::sign_in).head(sign_in::untouched))
         .route("/sign-out", post(sign_in::sign_out))
-        .route("/handset", get(phones::list))
-        .route("/handset/{number}", get(phones::handset))
-        .route("/assets/{name}", get(assets::serve))
+        .route("/handset", get(phones::desk))
+        .route("/handset/{numbers}", get(phones::desk))
+        .route("/assets/{*name}", get(assets::serve))
         .layer(map_response(protect))
         .with_state(app.clone())
 }
