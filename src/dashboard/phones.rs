@@ -52,7 +52,7 @@ fn desk_of(numbers: &[Number], agents: &[Agent]) -> Markup {
         link rel="stylesheet" href="/assets/handset/phone.css";
         link rel="stylesheet" href="/assets/handset/bubble.css";
         (icons::sheet())
-        main.desk #desk {
+        main.desk #content tabindex="-1" {
             header.shelf {
                 h1 { "Phones" }
                 ul #shelf aria-label="Phones on the desk" {}

@@ -1,7 +1,7 @@
 // One text as the phone shows it.
 
 import { cover } from "./ink.js";
-import { media } from "./media.js";
+import { media, preview } from "./media.js";
 import { badges } from "./tapbacks.js";
 import { button, dayAndTime, element, foreign, icon, isEmoji, isVisible, plain, timeOf } from "./words.js";
 
@@ -47,6 +47,7 @@ function quote(parent, phone, find) {
   if (!parent) return element("p", "quote", "Reply to an earlier message");
   const who = parent.from === phone.number ? "you" : plain(phone.desk.name(parent.from));
   const text = foreign(summary(parent), parent.from === phone.number ? "quoted mine" : "quoted");
+  if (parent.media_urls.length && !parent.body) text.replaceChildren(...preview(parent.media_urls[0]), text.textContent);
   const made = button("quote", "", () => find(parent), element("span", "unseen", `In reply to ${who}: `), text);
   made.tabIndex = -1;
   if (parent.channel === "imessage") text.classList.add("imessage");

@@ -118,6 +118,15 @@ function carousel(urls, phone, whenShown) {
   return made;
 }
 
+/** A small picture for a quotation; nothing if it is no picture. */
+export function preview(text) {
+  const url = address(text);
+  if (!url || KINDS[url.pathname.split(".").pop().toLowerCase()]) return [];
+  const shown = image(url, "", () => {});
+  shown.addEventListener("error", () => shown.remove());
+  return [shown];
+}
+
 /** Everything that is attached, pictures first. */
 export function media(texts, phone, whenShown) {
   const [pictures, rest] = [[], []];
