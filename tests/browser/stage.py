@@ -72,11 +72,13 @@ class Line:
 
     def __init__(self, api, kind="imessage", agent=None):
         self.api = api
-        wish = {"type": kind, "areaCode": "206"}
-        if agent:
-            wish["agentId"] = api.post("/v1/agents", {"name": agent}).expect()["id"]
-        bought = api.post("/v1/numbers", wish).expect()
+        self.agent = api.post("/v1/agents", {"name": agent}).expect()["id"] if agent else None
+        bought = api.post("/v1/numbers", {"type": kind, "areaCode": "206", "agentId": self.agent}).expect()
         self.id, self.number = bought["id"], bought["phoneNumber"]
+
+    def tell(self, endpoint):
+        """Sends this agent's webhooks to `endpoint`."""
+        self.api.post(f"/v1/agents/{self.agent}/webhook", {"url": f"{endpoint.origin}/hook"}).expect()
 
     def send(self, to, body="", **more):
         wish = {"number_id": self.id, "to_number": to, "body": body} | more

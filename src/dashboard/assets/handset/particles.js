@@ -31,7 +31,7 @@ export function perform(canvas, { seconds, set }) {
 }
 
 function confetti(width, height) {
-  const papers = many(170, () => ({
+  const papers = many(260, () => ({
     x: between(0, width), y: between(-height, -10), fall: between(150, 330), sway: between(10, 40), phase: between(0, TURN),
     spin: between(2, 9), size: between(6, 11), colour: one(COLOURS), isRound: Math.random() < 0.25,
   }));

@@ -67,7 +67,7 @@ export class Shelf {
     const link = element("a", "card-link", face(name ?? "", number));
     link.href = this.desk.linkTo(number);
     link.dataset.desk = "";
-    const about = element("span", "about", pretty(number));
+    const about = element("span", "about", name ? pretty(number) : "No name yet");
     about.dir = "ltr";
     link.append(
       element("span", "names", foreign(name || pretty(number), "name"), about),
