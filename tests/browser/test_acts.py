@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from stage import Line, Person, eventually, message, phone
@@ -77,7 +76,7 @@ def test_a_reply_shows_what_it_answers_and_arrives_threaded(show, shop, ada) -> 
     expect(reply.get_by_role("button", name="In reply to Front Desk: Blue or red?")).to_be_visible()
     expect(page.locator(".quoting")).to_be_hidden()
     stored = eventually(lambda: next((row for row in shop.history(ada.number) if row["body"] == "Red"), None))
-    assert stored["replyTo"]["id"] == first["id"]
+    assert stored["replyTo"]["messageId"] == first["id"]
     reply.get_by_role("button", name="In reply to Front Desk").click()
     expect(shown).to_be_focused()
     answer = shop.send(ada.number, "Red it is", reply_to_message_id=stored["id"])
@@ -99,13 +98,12 @@ def test_a_finger_swipes_to_reply(show, shop, ada) -> None:
     expect(shown).to_have_class(re.compile("swiped far"))
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect(page.locator(".quoting")).to_contain_text("Swipe me")
-    page.get_by_role("button", name="Do not reply to this message").tap()
+    page.get_by_role("button", name="Do not reply to this message").click()
     expect(page.locator(".quoting")).to_be_hidden()
 
 
-@pytest.mark.parametrize("kind", ["sms"])
-def test_green_texts_offer_neither_tapback_nor_reply(api, show, kind) -> None:
-    line, sam = Line(api, kind, agent="Parcel Robot"), Person(api, "Sam", imessage=False)
+def test_green_texts_offer_neither_tapback_nor_reply(api, show) -> None:
+    line, sam = Line(api, "sms", agent="Parcel Robot"), Person(api, "Sam", imessage=False)
     line.send(sam.number, "Plain text")
     page = show(sam, thread=line.number)
     shown = message(phone(page, sam), "Plain text")

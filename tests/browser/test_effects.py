@@ -3,11 +3,10 @@
 import pytest
 from playwright.sync_api import expect
 
-from stage import message, phone
+from stage import eventually, message, phone
 
 SCREEN = ["confetti", "balloons", "fireworks", "celebration", "lasers", "spotlight", "echo", "love"]
 BUBBLE = ["slam", "loud", "gentle"]
-MOVING = "Boolean(document.getAnimations().some(one => one.playState === 'running' && {where}))"
 
 
 def watch_effects(page) -> None:
@@ -32,8 +31,7 @@ def watch_effects(page) -> None:
 
 
 def noted(page) -> dict:
-    page.wait_for_function("window.seen.length && 'moves' in window.seen[0]")
-    return page.evaluate("window.seen[0]")
+    return eventually(lambda: page.evaluate("window.seen.find(note => 'moves' in note)"), "an effect")
 
 
 @pytest.mark.parametrize("effect", SCREEN + BUBBLE)

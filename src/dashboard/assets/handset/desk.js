@@ -39,26 +39,30 @@ export const desk = {
   linkTo(number, thread) {
     const threads = opened();
     threads.set(number, thread);
-    return address([...phones.keys()], threads);
+    return address([...new Set([...phones.keys(), number])], threads);
   },
-  open(number, thread) {
-    history.pushState(null, "", desk.linkTo(number, thread));
-    arrange();
+  /** Makes `link` lead there, from wherever the other phones are by the time it is followed. */
+  lead(link, number, thread) {
+    link.href = desk.linkTo(number, thread);
+    Object.assign(link.dataset, { desk: number, thread });
   },
+  open: (number, thread) => go(desk.linkTo(number, thread)),
   putAway: (number) => put([...phones.keys()].filter((other) => other !== number)),
   select: find("lines"),
 };
 
-function put(numbers) {
-  history.pushState(null, "", address(numbers, opened()));
+function go(where) {
+  history.pushState(null, "", where);
   arrange();
 }
+
+const put = (numbers) => go(address(numbers, opened()));
 
 const shelf = new Shelf({
   isOnDesk: (number) => phones.has(number),
   take: (number) => put([...phones.keys(), number]),
   putAway: desk.putAway,
-  linkTo: (number) => address([number], []),
+  lead: desk.lead,
 });
 
 /** Makes the desk what the address says. */
@@ -141,7 +145,8 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[data-desk]");
   if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  history.pushState(null, "", link.href);
-  arrange();
+  const { desk: number, thread } = link.dataset;
+  if (phones.has(number)) desk.open(number, thread);
+  else put([...phones.keys(), number]);
 });
 arrange();

@@ -43,8 +43,7 @@ export class List {
     const title = phone.titleOf(other);
     const unseen = phone.unseen(other).length;
     const link = element("a", unseen ? "row unread" : "row", face(title, other, other.startsWith("grp_")));
-    link.href = phone.desk.linkTo(phone.number, other);
-    Object.assign(link.dataset, { desk: "", thread: other });
+    phone.desk.lead(link, phone.number, other);
     const top = element("span", "line", foreign(title, "name"));
     if (bubble) top.append(element("time", "", briefly(bubble.at)));
     const preview = foreign(bubble ? summary(bubble) : "No messages yet", "preview");

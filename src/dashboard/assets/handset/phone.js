@@ -148,8 +148,7 @@ export class Phone {
   notify(bubble, other) {
     this.banner?.remove();
     const link = element("a", "banner", face(this.desk.name(bubble.from), bubble.from));
-    link.href = this.desk.linkTo(this.number, other);
-    link.dataset.desk = "";
+    this.desk.lead(link, this.number, other);
     link.append(element("span", "names", foreign(this.titleOf(other), "name"), foreign(summary(bubble), "preview")));
     this.banner = link;
     if (this.open) this.find(".screen").append(link);

@@ -65,8 +65,7 @@ export class Shelf {
 
   card({ number, name, imessage, last_at }) {
     const link = element("a", "card-link", face(name ?? "", number));
-    link.href = this.desk.linkTo(number);
-    link.dataset.desk = "";
+    this.desk.lead(link, number, "");
     const about = element("span", "about", name ? pretty(number) : "No name yet");
     about.dir = "ltr";
     link.append(

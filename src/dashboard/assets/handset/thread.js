@@ -115,8 +115,7 @@ export class Thread {
     phone.find(".who .name").textContent = title;
     phone.find(".who .face").replaceWith(face(title, phone.open, phone.open.startsWith("grp_")));
     phone.find(".who").setAttribute("aria-label", `${plain(title)}, details`);
-    phone.find(".back").href = phone.desk.linkTo(phone.number, "");
-    phone.find(".back").dataset.desk = "";
+    phone.desk.lead(phone.find(".back"), phone.number, "");
     this.view.setAttribute("aria-label", `Conversation with ${plain(title)}`);
     this.view.dataset.channel = phone.channelOf(phone.open);
     phone.compose.drawPlace();
@@ -175,7 +174,7 @@ export class Thread {
 
   key(event) {
     const items = [...this.items.values()];
-    if (!items.length || event.target.closest(".carousel") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!items.length || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = items.indexOf(event.target.closest(".message"));
     const to = { ArrowUp: Math.max(0, (at < 0 ? items.length : at) - 1), ArrowDown: Math.min(items.length - 1, at + 1),
       Home: 0, End: items.length - 1 }[event.key];
