@@ -1,4 +1,4 @@
-"""Takes the pictures of the documentation: tests/browser/run's environment, `BROWSER_MODULE=album tests/browser/run FOLDER`.
+"""Takes the pictures of the documentation: `BROWSER_MODULE=album tests/browser/run [FOLDER]`.
 
 One scene, made through the API alone, at desktop and phone width, in light and dark.
 """
@@ -6,8 +6,6 @@ One scene, made through the API alone, at desktop and phone width, in light and 
 import sys
 import tempfile
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from playwright.sync_api import sync_playwright
 

@@ -1,14 +1,10 @@
 """The server under test, one browser for all tests, a page for each. A page that complains fails its test."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness.api import Api
 from harness.programs import Server, binary

@@ -66,7 +66,7 @@ def test_a_reply_shows_what_it_answers_and_arrives_threaded(show, shop, ada) -> 
     first = shop.send(ada.number, "Blue or red?")
     shop.send(ada.number, "And when do you come?")
     page = show(ada, thread=shop.number)
-    shown = message(phone(page, ada), "Blue or red?")
+    shown = message(phone(page, ada), "Blue or red?").first
     shown.hover()
     shown.get_by_role("button", name="Reply").click()
     expect(page.locator(".quoting")).to_contain_text("Replying to Blue or red?")

@@ -3,6 +3,7 @@
 mod faults;
 mod imessage;
 mod link;
+mod live;
 mod requests;
 mod throughput;
 mod world;

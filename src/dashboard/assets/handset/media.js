@@ -5,6 +5,8 @@ import { button, element, foreign, icon } from "./words.js";
 
 const KINDS = { mp4: "video", mov: "video", mp3: "audio", m4a: "audio", amr: "file", pdf: "file", vcf: "file" };
 
+const SETTLED_MILLIS = 120;
+
 function address(text) {
   const url = URL.parse(text);
   return url && ["http:", "https:"].includes(url.protocol) ? url : null;
@@ -97,11 +99,13 @@ function carousel(urls, phone, whenShown) {
     [before.disabled, after.disabled] = [at === 0, at === urls.length - 1];
     slides.forEach((slide, index) => (slide.firstChild.tabIndex = index === at ? 0 : -1));
   };
+  let settling = null;
   strip.addEventListener("scroll", () => {
-    const middle = strip.scrollLeft + strip.clientWidth / 2;
-    at = slides.findIndex((slide) => slide.offsetLeft - strip.offsetLeft + slide.offsetWidth > middle);
-    if (at < 0) at = urls.length - 1;
-    mark();
+    clearTimeout(settling);
+    settling = setTimeout(() => {
+      at = Math.min(urls.length - 1, Math.round(strip.scrollLeft / (strip.clientWidth || 1)));
+      mark();
+    }, SETTLED_MILLIS);
   });
   const made = element("div", "carousel", strip, before, after, count);
   made.setAttribute("role", "group");
