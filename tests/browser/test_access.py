@@ -69,6 +69,8 @@ def test_the_menu_keeps_the_focus_until_it_is_closed(show, shop, ada) -> None:
 
 def test_what_arrives_is_spoken(show, shop, ada) -> None:
     page = show(ada, thread=shop.number)
+    shop.send(ada.number, "First")
+    expect(message(phone(page, ada), "First")).to_be_visible()
     shop.send(ada.number, "Say this")
     expect(phone(page, ada).get_by_role("status").filter(has_text="Front Desk: Say this")).to_be_attached()
 
