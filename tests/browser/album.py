@@ -32,6 +32,9 @@ def scene(api, pictures):
     ben.text(group, "Who is in for Saturday?")
     eventually(lambda: ada.screen()["data"][-1]["message_id"], "a stored text")
     ada.text(group, "Me! If the bike is ready")
+    shop.send(group, "I have spare tubes for everybody. Meet at the shop at nine?", send_style="gentle")
+    ben.text(group, "Nine it is")
+    cleo.text(group, "See you there!")
     last = ben.text(group, "🚲🌤️")
     cleo.tap(last["id"], "like")
     return shop, ada, ben, group
