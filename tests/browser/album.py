@@ -43,7 +43,7 @@ def scene(api, pictures):
 def taken(page, path):
     """A small picture of a page that has nothing to complain about."""
     assert page.problems == [], page.problems
-    page.screenshot(path=path, type="jpeg", quality=78)
+    page.screenshot(path=path, type="jpeg", quality=64)
 
 
 def main(folder):
