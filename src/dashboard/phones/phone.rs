@@ -42,7 +42,7 @@ fn conversations() -> Markup {
                 h3 { "Messages" }
                 button.write type="button" aria-label="New message" { (icon("write")) }
             }
-            ul.rows aria-label="Conversations" {}
+            ul.chats aria-label="Conversations" {}
             p.empty hidden {
                 "No messages yet. Send this phone a text, or start a conversation with "
                 (icon("write"))

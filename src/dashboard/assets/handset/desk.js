@@ -96,9 +96,10 @@ function title() {
 }
 
 function describe(row) {
+  const isRenamed = people.get(row.number)?.name !== row.name;
   people.set(row.number, row);
   shelf.draw(people);
-  for (const phone of phones.values()) phone.peopleChanged();
+  for (const phone of phones.values()) phone.peopleChanged(isRenamed);
   title();
 }
 
@@ -126,9 +127,9 @@ function connect() {
   on("thread", (number, thread) => phones.get(number)?.takeThread(thread));
   on("handset", (_, row) => describe(row));
   on("lost", (number) => (number ? phones.get(number)?.load() : readShelf()));
-  source.addEventListener("open", () => {
+  source.addEventListener("open", async () => {
     if (asked().every(isNumber)) state.textContent = "";
-    readShelf();
+    await readShelf(); // names first: messages show them
     for (const phone of phones.values()) phone.load();
   });
   source.addEventListener("error", () => {

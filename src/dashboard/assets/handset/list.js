@@ -8,7 +8,7 @@ export class List {
   constructor(phone) {
     this.phone = phone;
     this.view = phone.find(".list");
-    this.rows = phone.find(".rows");
+    this.rows = phone.find(".chats");
     this.isDue = false;
     phone.find(".write").addEventListener("click", () => newSheet(phone));
   }

@@ -79,7 +79,8 @@ export class Phone {
     return this.row.imessage && line ? "imessage" : "sms";
   }
 
-  peopleChanged() {
+  /** Somebody's row in the list of phones changed, perhaps their name. */
+  peopleChanged(isRenamed = false) {
     const { name, imessage } = this.row;
     this.find(".owner").textContent = name || pretty(this.number);
     this.find(".about").textContent = `${name ? `${pretty(this.number)} · ` : ""}${imessage ? "iMessage" : "SMS only"}`;
@@ -88,6 +89,7 @@ export class Phone {
     this.find(".settings").replaceChildren(face(name ?? "", this.number));
     this.list.draw();
     this.thread.drawTop();
+    if (isRenamed && this.open.startsWith("grp_")) this.thread.show();
   }
 
   turnTo(other) {
