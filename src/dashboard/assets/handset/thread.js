@@ -47,7 +47,6 @@ export class Thread {
     const focused = this.log.contains(document.activeElement) && document.activeElement.dataset.key;
     this.view.hidden = !phone.open;
     phone.element.classList.toggle("open", Boolean(phone.open));
-    phone.find(".list").inert = Boolean(phone.open);
     this.items = new Map();
     this.last = null;
     this.log.replaceChildren();
