@@ -179,6 +179,7 @@ def test_everything_is_there_again_after_the_connection_was_lost(show, shop, ada
     page.reload()
     expect(message(phone(page, ada), "Meanwhile")).to_be_visible()
     expect(page.locator(".message")).to_have_count(2)
+    page.problems.clear()  # the browser notes that it was offline
 
 
 def test_somebody_new_appears_on_the_shelf_by_being_texted(api, show, shop, ada) -> None:
