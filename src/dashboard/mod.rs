@@ -46,9 +46,9 @@ mod snippets;
 mod trouble;
 mod usage;
 
-/// Scripts and styles are files of our own; only pictures may come from elsewhere: people get them from anywhere.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: http: https:; \
-                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Scripts and styles are files of our own; only pictures and films may come from elsewhere: people get them from anywhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: http: https:; \
+                      media-src 'self' http: https:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Every page and its files.
 pub fn router(app: &App) -> Router<App> {
@@ -57,8 +57,8 @@ pub fn router(app: &App) -> Router<App> {
         .route("/sign-in", get(sign_in::by_link).post(sign_in::by_password).head(sign_in::untouched))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/password", post(password::set))
-        .route("/handset", get(phones::list))
-        .route("/handset/{number}", get(phones::handset))
+        .route("/handset", get(phones::desk))
+        .route("/handset/{numbers}", get(phones::desk))
         .merge(nouns())
         .merge(endpoints())
         .route("/usage", get(usage::show))
@@ -67,7 +67,7 @@ pub fn router(app: &App) -> Router<App> {
         .route("/settings/sessions", post(settings::end_sessions))
         .route("/reference", get(reference::index))
         .route("/reference/{tag}", get(reference::show))
-        .route("/assets/{name}", get(assets::serve))
+        .route("/assets/{*name}", get(assets::serve))
         .layer(from_fn_with_state(app.clone(), same_origin))
         .layer(map_response(protect))
         .layer(Extension(hasher::Hasher::default()))

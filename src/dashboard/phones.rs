@@ -1,7 +1,7 @@
-//! The phones of the simulated network: the list of them, and one as a page. Rendered here is the frame; what the
-//! phone shows comes and changes live, by script.
+//! The desk with the phones of the simulated network: none, one, or several side by side. Rendered here is the frame
+//! and one empty phone as a template; what phones show comes and changes live, by script.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Html;
 use maud::{Markup, html};
 
@@ -9,30 +9,30 @@ use super::layout::Page;
 use super::session::SignedIn;
 use crate::app::App;
 use crate::error::Result;
-use crate::phone::numbers::{self, Number, NumberKind};
+use crate::phone::agents::{self, Agent};
+use crate::phone::numbers::{self, Number};
+
+mod icons;
+mod phone;
 
 /// As many of the account's numbers are offered to write to.
 const OFFERED: i64 = 200;
 
-/// Every phone, and a form for one more.
-pub async fn list(State(app): State<App>, SignedIn(_): SignedIn) -> Html<String> {
-    let content = if app.network.is_some() { phones() } else { elsewhere() };
-    Page { title: "Phones", script: app.network.is_some().then_some("phones.js"), signed_in: true, content }
-        .render()
-}
-
-/// One phone.
-pub async fn handset(
-    State(app): State<App>,
-    SignedIn(account): SignedIn,
-    Path(number): Path<String>,
-) -> Result<Html<String>> {
+/// The same page for every choice of phones: which stand on the desk is in its address, for the script to read.
+pub async fn desk(State(app): State<App>, SignedIn(account): SignedIn) -> Result<Html<String>> {
     if app.network.is_none() {
         return Ok(Page { title: "Phones", script: None, signed_in: true, content: elsewhere() }.render());
     }
-    let (numbers, _) = app.db.read(move |tx| numbers::list(tx, &account, OFFERED, 0)).await?;
-    let content = phone(&number, &numbers);
-    Ok(Page { title: &number, script: Some("handset.js"), signed_in: true, content }.render())
+    let (numbers, agents) = app
+        .db
+        .read(move |tx| {
+            let (numbers, _) = numbers::list(tx, &account, OFFERED, 0)?;
+            let (agents, _) = agents::list(tx, &account, OFFERED, 0)?;
+            Ok((numbers, agents))
+        })
+        .await?;
+    let content = desk_of(&numbers, &agents);
+    Ok(Page { title: "Phones", script: Some("handset/desk.js"), signed_in: true, content }.render())
 }
 
 fn elsewhere() -> Markup {
@@ -46,93 +46,52 @@ fn elsewhere() -> Markup {
     }
 }
 
-fn phones() -> Markup {
+fn desk_of(numbers: &[Number], agents: &[Agent]) -> Markup {
     html! {
-        main.card {
-            h1 { "Phones" }
-            p { "Phones of the simulated network. Open several windows to see several phones side by side." }
-            ul #phones.rows aria-label="Phones" {}
-            h2 { "Another phone" }
-            form #add.fields {
-                label for="number" { "Number, with its country code" }
-                input #number name="number" type="tel" required autocomplete="off" placeholder="+14155550142"
-                    aria-describedby="problem";
-                label for="name" { "Name" }
-                input #name name="name" autocomplete="off" maxlength="100";
-                label.check { input name="imessage" type="checkbox"; " Has iMessage" }
-                p #problem.problem role="alert" {}
-                button { "Open phone" }
-            }
-            noscript { p.problem { "This page needs JavaScript." } }
-        }
-    }
-}
-
-fn phone(number: &str, numbers: &[Number]) -> Markup {
-    html! {
-        main #phone.phone data-number=(number) {
-            section.threads aria-label="Threads" {
-                h1 #owner dir="auto" { (number) }
-                p #about.about { (number) }
-                (start(numbers))
-                ul #threads.rows aria-label="Threads" {}
-                p #state.about role="status" {}
-                noscript { p.problem { "This page needs JavaScript." } }
-            }
-            section #thread.thread aria-labelledby="with" hidden {
-                header {
-                    a.back href="#" aria-label="Back to the threads" { "‹" }
-                    h2 #with dir="auto" {}
-                    span #typing.about role="status" {}
+        link rel="stylesheet" href="/assets/handset/desk.css";
+        link rel="stylesheet" href="/assets/handset/phone.css";
+        link rel="stylesheet" href="/assets/handset/bubble.css";
+        (icons::sheet())
+        main.desk #content tabindex="-1" {
+            header.shelf {
+                h1 { "Phones" }
+                ul #shelf aria-label="Phones on the desk" {}
+                button #new.add type="button" aria-expanded="false" aria-controls="add" {
+                    (icons::icon("plus")) span { "New phone" }
                 }
-                ol #bubbles role="log" aria-label="Messages" tabindex="0" {}
-                (compose())
             }
-            p #none.about { "Choose a thread, or write to a number." }
+            (new_phone())
+            p #state.state role="status" {}
+            noscript { p.state { "This page needs JavaScript." } }
+            div #phones.phones {}
+            (nobody())
+        }
+        template #phone { (phone::empty()) }
+        (phone::lines(numbers, agents))
+    }
+}
+
+fn new_phone() -> Markup {
+    html! {
+        form #add.add-phone aria-label="New phone" hidden {
+            label { "Number, with its country code"
+                input name="number" type="text" inputmode="tel" required autocomplete="off" placeholder="+14155550142"; }
+            label { "Name" input name="name" autocomplete="off" maxlength="100" placeholder="Ada"; }
+            label.switch { input name="imessage" type="checkbox" role="switch" checked; span { "iMessage" } }
+            button.main { "Put it on the desk" }
+            p.problem role="alert" {}
         }
     }
 }
 
-fn start(numbers: &[Number]) -> Markup {
+/// What the desk says while no phone stands on it.
+fn nobody() -> Markup {
     html! {
-        form #start.start {
-            label for="to" { "Write to" }
-            @if numbers.is_empty() {
-                p.about { "This project has no numbers yet." }
-            } @else {
-                select #to name="to" {
-                    @for number in numbers {
-                        option value=(number.e164) { (number.e164) " · " (kind(number.kind)) }
-                    }
-                }
-                button { "Write" }
-            }
-        }
-    }
-}
-
-const fn kind(kind: NumberKind) -> &'static str {
-    match kind {
-        NumberKind::Sms => "SMS",
-        NumberKind::Imessage => "iMessage",
-    }
-}
-
-fn compose() -> Markup {
-    html! {
-        form #compose.compose {
-            p #problem.problem role="alert" {}
-            p #chosen.chosen hidden {
-                span dir="auto" {}
-                button.quiet type="button" { "Remove" }
-            }
-            label.attach title="Attach a picture" {
-                span aria-hidden="true" { "+" }
-                input #files.unseen type="file" multiple aria-label="Attach a picture"
-                    accept="image/jpeg,image/png,image/gif,image/webp,image/heic,video/mp4,audio/mpeg,application/pdf,.vcf";
-            }
-            textarea #text rows="1" dir="auto" aria-label="Message" placeholder="Message" {}
-            button { "Send" }
+        section #nobody.nobody hidden {
+            h2 { "Pick up a phone" }
+            p { "These phones live on the simulated network. What an agent sends arrives here; what you write here \
+                 arrives at its webhook. Put several side by side to see a group from every end." }
+            ul #gallery.gallery aria-label="Every phone" {}
         }
     }
 }

@@ -35,7 +35,11 @@ impl State {
                 self.tap(from.clone(), message, reaction.clone(), 0);
                 self.offers.add(News::Reaction { id, from, message, reaction, at }, at);
             }
-            Event::Read { at, message } => self.offers.add(News::Receipt { message, at, read: true }, at),
+            Event::Read { at, message } => {
+                self.reads.entry(message).or_insert(at);
+                self.note_bubble(message);
+                self.offers.add(News::Receipt { message, at, read: true }, at);
+            }
             Event::Background { from, to, image_url } => self.background(&from, &to, image_url.as_ref()),
             Event::Erased { messages } => messages.into_iter().for_each(|message| self.erased(message)),
             Event::Group { id, line, members, name, told } => {

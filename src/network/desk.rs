@@ -15,7 +15,7 @@ use super::judge::is_phone;
 use super::ledger::{Direction, Name};
 use super::phone::{HandsetRow, Screen};
 use super::state::Change;
-use super::watch::{bubble, row};
+use super::watch::{bubble, row, thread_row};
 
 /// Why a wish was refused, in one sentence.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,8 +104,8 @@ impl Core {
         };
         let skipped = handset.bubbles.len().saturating_sub(limit);
         let data = handset.bubbles[skipped..].iter().map(|place| bubble(&self.state, *place)).collect();
-        let mut threads: Vec<_> =
-            handset.threads.iter().map(|(with, thread)| thread.row(with, self.now)).collect();
+        let row = |(with, thread)| thread_row(&self.state, with, thread, self.now);
+        let mut threads: Vec<_> = handset.threads.iter().map(row).collect();
         threads.sort_by(|a, b| a.with.cmp(b.with));
         json!(Screen { data, threads })
     }
@@ -195,11 +195,10 @@ impl Core {
     }
 
     pub fn group(&self, id: &str) -> Result<Value> {
-        let Some(group) = self.state.groups.get(id) else {
-            return not_found(format!("No group {id}"));
-        };
-        let members: Vec<&str> = group.members.iter().map(|member| &**member).collect();
-        Ok(json!({ "group_id": id, "number": &*group.line, "name": group.name, "members": members }))
+        match self.state.groups.get(id) {
+            Some(group) => Ok(json!(group.view(id))),
+            None => not_found(format!("No group {id}")),
+        }
     }
 
     pub fn change_faults(&mut self, change: FaultChange) -> Value {

@@ -3,29 +3,23 @@
 //!
 //! For the page that shows a phone there are, beyond what tests need: `GET /sim/handsets` (every phone),
 //! `GET /sim/handsets/{number}/messages?limit=N` (the newest only), `GET /sim/handsets/{number}/events` (its changes
-//! as they happen), `GET /sim/groups/{id}`, `GET /sim/faults`, `POST /sim/media` (the bytes of a picture, answered
+//! as they happen), `GET /sim/events?handsets=A,B` (the same of several phones, and the list of all of them, in one
+//! stream), `GET /sim/groups/{id}`, `GET /sim/faults`, `POST /sim/media` (the bytes of a picture, answered
 //! with its `url`), and `"answer_once": "…"` in `PUT /sim/handsets/{number}`: the phone answers the next text itself.
-
-use std::convert::Infallible;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post, put};
-use futures_util::Stream;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
 
 use super::desk::{Refused, check_phone};
-use super::watch::Sight;
-use super::{Network, Stopped, media};
+use super::{Network, Stopped, live, media};
 
 /// Every request of people and tests.
 pub fn router(network: Network) -> Router {
@@ -36,7 +30,8 @@ pub fn router(network: Network) -> Router {
         .route("/sim/handsets/{number}/reactions", post(tap))
         .route("/sim/handsets/{number}/read", post(read))
         .route("/sim/handsets/{number}/typing", post(type_to))
-        .route("/sim/handsets/{number}/events", get(events))
+        .route("/sim/handsets/{number}/events", get(live::of_one))
+        .route("/sim/events", get(live::of_several))
         .route("/sim/groups", post(make_group))
         .route("/sim/groups/{id}", patch(change_group).get(group))
         .route("/sim/faults", put(change_faults).get(faults))
@@ -99,7 +94,8 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
     })
 }
 
-fn sound<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refused> {
+/// A query that was understood.
+pub fn sound<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Refused> {
     query.map(|Query(query)| query).map_err(|error| Refused::Bad(error.body_text()))
 }
 
@@ -219,23 +215,4 @@ async fn get_media(State(network): State<Network>, Path(name): Path<String>) -> 
         }
         None => flat(StatusCode::NOT_FOUND, "No such attachment"),
     }
-}
-
-/// Server-sent events: `message`, `thread` and `handset` with the changed thing; `lost` when some were missed.
-async fn events(State(network): State<Network>, Path(number): Path<String>) -> Result<Response, Refused> {
-    check_phone(&number)?;
-    let sights = network.run(move |core| core.watchers.watch(&mut core.state, &number)).await?;
-    Ok(Sse::new(stream(sights)).keep_alive(KeepAlive::default()).into_response())
-}
-
-/// Ends when the network stops.
-fn stream(sights: broadcast::Receiver<Sight>) -> impl Stream<Item = Result<Event, Infallible>> {
-    futures_util::stream::unfold(sights, async |mut sights| {
-        let event = match sights.recv().await {
-            Ok(sight) => Event::default().event(sight.event).data(sight.data),
-            Err(RecvError::Lagged(_)) => Event::default().event("lost").data("{}"),
-            Err(RecvError::Closed) => return None,
-        };
-        Some((Ok(event), sights))
-    })
 }

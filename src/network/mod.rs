@@ -20,6 +20,7 @@ mod journal;
 mod judge;
 mod ledger;
 mod links;
+mod live;
 mod media;
 mod numbers;
 mod offers;

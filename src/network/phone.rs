@@ -78,6 +78,9 @@ pub struct Bubble<'a> {
     reply_to: Option<&'a str>,
     reactions: &'a [Reaction],
     at: Time,
+    /// When a person read it and let us know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_at: Option<Time>,
 }
 
 /// A thread in the phone's list: `with` is the number or group at the other end.
@@ -86,6 +89,18 @@ pub struct ThreadRow<'a> {
     pub with: &'a str,
     background: Option<&'a str>,
     typing: bool,
+    /// Who is in it, of a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<GroupView<'a>>,
+}
+
+/// A group as people see it.
+#[derive(Serialize)]
+pub struct GroupView<'a> {
+    group_id: &'a str,
+    number: &'a str,
+    name: Option<&'a str>,
+    members: Vec<&'a str>,
 }
 
 /// All a phone shows.
@@ -121,13 +136,22 @@ impl Thread {
         self.typing_until = now + TYPING_MILLIS;
     }
 
-    pub fn row<'a>(&'a self, with: &'a str, now: i64) -> ThreadRow<'a> {
-        ThreadRow { with, background: self.background.as_deref(), typing: now < self.typing_until }
+    /// The thread with `with`, which is `group` if it is one.
+    pub fn row<'a>(&'a self, with: &'a str, group: Option<&'a Group>, now: i64) -> ThreadRow<'a> {
+        let group = group.map(|group| group.view(with));
+        ThreadRow { with, background: self.background.as_deref(), typing: now < self.typing_until, group }
+    }
+}
+
+impl Group {
+    pub fn view<'a>(&'a self, id: &'a str) -> GroupView<'a> {
+        let members = self.members.iter().map(|member| &**member).collect();
+        GroupView { group_id: id, number: &self.line, name: self.name.as_deref(), members }
     }
 }
 
 impl<'a> Bubble<'a> {
-    pub fn of(entry: &'a Entry, reactions: &'a [Reaction]) -> Self {
+    pub fn of(entry: &'a Entry, reactions: &'a [Reaction], read_at: Option<i64>) -> Self {
         Self {
             id: &entry.id,
             message_id: entry.our_id(),
@@ -142,6 +166,7 @@ impl<'a> Bubble<'a> {
             reply_to: entry.reply_to(),
             reactions,
             at: Time::from_millis(entry.at),
+            read_at: read_at.map(Time::from_millis),
         }
     }
 }

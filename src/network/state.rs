@@ -18,6 +18,8 @@ pub struct State {
     pub groups: HashMap<Name, Group>,
     pub ledger: Ledger,
     pub reactions: HashMap<u32, Vec<Reaction>>,
+    /// When a text was first read, in unix milliseconds, if its reader let the sender know.
+    pub reads: HashMap<u32, i64>,
     pub offers: Offers,
     pub faults: Faults,
     /// Texts that were taken without an answer.

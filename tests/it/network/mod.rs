@@ -4,6 +4,7 @@ mod erase;
 mod faults;
 mod imessage;
 mod link;
+mod live;
 mod requests;
 mod throughput;
 mod world;

@@ -25,11 +25,3 @@ export async function ask(method, path, body) {
   if (!response.ok) throw new Error(answer.message ?? `The server answered ${response.status}.`);
   return answer;
 }
-
-/** A new element with text inside; text is only ever text. */
-export function element(name, text = "", className = "") {
-  const made = document.createElement(name);
-  made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
