@@ -30,8 +30,6 @@ CREATE TABLE usage_quarters (
 CREATE INDEX usage_quarters_by_time ON usage_quarters (quarter);
 CREATE INDEX usage_by_time ON usage (at, account_id, kind, direction, quantity);
 
-CREATE INDEX deliveries_of_message ON deliveries (message_id);
-
 ALTER TABLE messages ADD COLUMN route TEXT;             -- why it went by its channel
 ALTER TABLE messages ADD COLUMN fallback_reason TEXT;   -- why it left iMessage for SMS or MMS
 ALTER TABLE messages ADD COLUMN sent_at BIGINT;         -- when its carrier accepted it

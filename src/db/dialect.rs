@@ -3,7 +3,7 @@
 
 use super::presence::lock_number;
 use super::tx::{Backend, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result, Storage};
 use crate::id::Incarnation;
 
 /// How a database finds words.
@@ -70,6 +70,22 @@ impl Tx<'_> {
 }
 
 impl Tx<'_> {
+    /// Begins a unit that leases work to this process: it is not taken for dead before the unit has ended. One that
+    /// was is told so, and leases nothing that nobody would ever give back.
+    pub fn stay_alive(&mut self, me: &Incarnation) -> Result<()> {
+        let is_alive = match self.backend {
+            Backend::Sqlite(_) => true,
+            Backend::Postgres(_) => {
+                self.exists("SELECT 1 FROM incarnations WHERE id = ?1 FOR KEY SHARE", &[me])?
+            }
+        };
+        if is_alive {
+            return Ok(());
+        }
+        let reason = "this process was taken for dead and begins anew".to_owned();
+        Err(Error::Storage(Storage::Unavailable(reason)))
+    }
+
     /// Whether the process of `incarnation` is gone. On `SQLite` every other incarnation is: the data folder is
     /// locked by this one. On `PostgreSQL` it is gone when its advisory lock is free.
     pub fn is_dead(&mut self, incarnation: &Incarnation) -> Result<bool> {

@@ -26,6 +26,8 @@ const QUIET_CHECKPOINT_BYTES: u64 = 32 << 20;
 /// …and by the writer itself, between two batches, from this size on, so that it starts over.
 const FORCED_CHECKPOINT_BYTES: u64 = 256 << 20;
 const STATEMENTS_KEPT: usize = 256;
+/// How long another program's lock is waited for. Requests may wait for two such units.
+const BUSY: Duration = Duration::from_secs(2);
 
 /// Starts the threads that work `writes` and `reads` off.
 pub fn start(
@@ -68,7 +70,7 @@ pub fn open(path: &Path, read_only: bool) -> anyhow::Result<Connection> {
     };
     let connection = Connection::open_with_flags(path, flags)
         .with_context(|| format!("opening the database {}", path.display()))?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     if !read_only {
         connection.pragma_update(None, "journal_mode", "WAL")?;

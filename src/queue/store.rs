@@ -203,13 +203,14 @@ pub fn bury_the_dead(tx: &mut Tx<'_>, me: &Incarnation, run_at: Time) -> Result<
             continue;
         }
         buried += 1;
+        // First this: it waits for what the process had under way in the database when it ended.
+        tx.execute("DELETE FROM incarnations WHERE id = ?1", &[&dead])?;
         let jobs = tx.query(
             "UPDATE jobs SET lease = NULL, run_at = ?2 WHERE lease = ?1 RETURNING class, lane",
             &[&dead, &run_at],
             |row| Ok(Lane { class: row.get(0)?, name: row.get(1)? }),
         )?;
         tx.execute("DELETE FROM lanes WHERE holder = ?1", &[&dead])?;
-        tx.execute("DELETE FROM incarnations WHERE id = ?1", &[&dead])?;
         for lane in &jobs {
             wake::lane(tx, lane, run_at);
         }

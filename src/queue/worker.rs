@@ -160,6 +160,7 @@ impl<W: Work> Worker<W> {
         let most = JOBS_PER_UNIT.min(self.limits.in_all.saturating_sub(state.in_all));
         let (class, exclusive, work) = (self.class, self.limits.exclusive, Arc::clone(&self.work));
         let unit = move |tx: &mut Tx<'_>| {
+            tx.stay_alive(&me)?;
             let claimant = Claimant { class, me: &me, now, most };
             let held = if exclusive { Some(claimant.hold(tx, &lanes)?) } else { None };
             look(tx, &*work, &claimant, &lanes, held.as_ref())

@@ -186,12 +186,19 @@ impl TestServer {
         self.end(runtime).await
     }
 
-    async fn end(&self, runtime: Runtime) -> Setting {
+    async fn end(self, runtime: Runtime) -> Setting {
         let ended = tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(5)));
         ended.await.unwrap();
-        // The threads of a process that is gone are gone too.
+        // The threads of a process that is gone are gone too, and with them the lock of its data folder.
         self.app.db.close();
-        self.setting.clone()
+        let setting = self.setting.clone();
+        let lock = setting.config().data.join("lock");
+        drop(self);
+        until_true("the data folder to be free", async || {
+            std::fs::File::open(&lock).is_ok_and(|file| file.try_lock().is_ok()) || !lock.exists()
+        })
+        .await;
+        setting
     }
 
     /// Moves the time of server and network.

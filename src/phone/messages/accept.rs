@@ -37,6 +37,9 @@ pub fn accept(tx: &mut Tx<'_>, desk: &Desk<'_>, draft: &Draft) -> Result<Accepte
 
 /// Accepts each of `drafts`, or refuses it; in their order. An error concerns all of them.
 pub fn accept_all(tx: &mut Tx<'_>, desk: &Desk<'_>, drafts: &[&Draft]) -> Result<Vec<Result<Accepted>>> {
+    if let Some(me) = desk.me {
+        tx.stay_alive(me)?;
+    }
     let now = drafts.iter().map(|draft| draft.now).max().unwrap_or_default();
     let senders = Senders::find(tx, desk.me, now, drafts.iter().map(|draft| &draft.sender))?;
     let mut outcomes: Vec<Option<Result<Accepted>>> = drafts.iter().map(|_| None).collect();
