@@ -114,3 +114,67 @@ impl<T: Send + 'static, R: Send + 'static> Drop for Turn<'_, T, R> {
         self.0.0.tasks.spawn(async move { next.lead().await });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// A gatherer whose units wait for a permit each, and answer each item with how many were done together.
+    fn gatherer(most: usize, room: usize) -> (Gather<u32, usize>, Arc<Semaphore>) {
+        let gate = Arc::new(Semaphore::new(0));
+        let passed = Arc::clone(&gate);
+        let gather = Gather::new(most, room, TaskTracker::new(), move |items: Vec<u32>| {
+            let gate = Arc::clone(&passed);
+            async move {
+                gate.acquire().await.unwrap().forget();
+                vec![items.len(); items.len()]
+            }
+        });
+        (gather, gate)
+    }
+
+    /// Brings an item from a task of its own, and lets it come as far as it comes.
+    async fn bring(gather: &Gather<u32, usize>, item: u32) -> tokio::task::JoinHandle<Result<usize, Missed>> {
+        let gather = gather.clone();
+        let bringing = TaskTracker::new().spawn(async move { gather.bring(item).await });
+        tokio::task::yield_now().await;
+        bringing
+    }
+
+    #[tokio::test]
+    async fn one_goes_alone_and_those_who_come_meanwhile_go_together() {
+        let (gather, gate) = gatherer(3, 100);
+        let mut bringing = Vec::new();
+        for item in 0..6 {
+            bringing.push(bring(&gather, item).await);
+        }
+        gate.add_permits(3);
+        let mut together = Vec::new();
+        for one in bringing {
+            together.push(one.await.unwrap().unwrap());
+        }
+        assert_eq!(together, [1, 3, 3, 3, 2, 2]);
+    }
+
+    #[tokio::test]
+    async fn too_many_are_turned_away() {
+        let (gather, gate) = gatherer(3, 1);
+        let (first, second, third) =
+            (bring(&gather, 0).await, bring(&gather, 1).await, bring(&gather, 2).await);
+        gate.add_permits(2);
+        assert_eq!((first.await.unwrap(), second.await.unwrap()), (Ok(1), Ok(1)));
+        assert_eq!(third.await.unwrap(), Err(Missed::Full));
+    }
+
+    #[tokio::test]
+    async fn others_go_on_when_the_one_who_leads_is_ended() {
+        let (gather, gate) = gatherer(3, 100);
+        let (first, second) = (bring(&gather, 0).await, bring(&gather, 1).await);
+        first.abort();
+        assert!(first.await.is_err());
+        gate.add_permits(1);
+        assert_eq!(second.await.unwrap(), Ok(1));
+    }
+}
