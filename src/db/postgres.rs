@@ -179,8 +179,9 @@ impl Session {
     fn open(url: &str) -> Result<RefCell<Self>, postgres::Error> {
         let mut client = connect(url)?;
         // A sequential scan of a table that happens to be small locks all of it under SERIALIZABLE, and units
-        // that have nothing to do with each other collide. Every statement here has an index to go by.
-        client.batch_execute("SET enable_seqscan = off")?;
+        // that have nothing to do with each other collide. Every statement here has an index to go by. Where one
+        // has none, its seeming cost would have it compiled, which takes longer than it runs.
+        client.batch_execute("SET enable_seqscan = off; SET jit = off")?;
         Ok(RefCell::new(Self { client, statements: HashMap::new(), marks: 0 }))
     }
 
