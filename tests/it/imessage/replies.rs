@@ -51,7 +51,7 @@ async fn one_that_went_by_sms_and_one_that_failed_are_not() {
     let (server, line) = blue().await;
     let path = format!("/api/numbers/{}/send/sms", line.id);
     let sms = server.post(&path, json!({"to": ADA, "body": "Green"}), 200).await;
-    server.handed_over(1).await;
+    server.no_jobs("SELECT id FROM jobs WHERE class = 'send'").await;
     assert_eq!(reply(&server, &line, ADA, &sms["messageId"]).await, true);
     server.faults(json!({"refuse_next": 2})).await;
     let failed = server.send(&line, ADA, "Neither way").await;
