@@ -68,6 +68,12 @@ impl Intake {
         self.lock().next()
     }
 
+    /// All units that wait.
+    pub fn take_all(&self) -> Vec<Box<dyn Unit>> {
+        let mut waiting = self.lock();
+        std::iter::from_fn(|| waiting.next()).collect()
+    }
+
     /// The units at the front that `suits`, at most `most` of them.
     pub fn pop_while(&self, most: usize, suits: impl Fn(&dyn Unit) -> bool) -> Vec<Box<dyn Unit>> {
         let mut waiting = self.lock();

@@ -146,8 +146,11 @@ impl Writer {
         let mut care = Care::None;
         while !waiting.is_empty() {
             if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
+                // Who waits behind these has waited for the same.
                 let error = storage(&error);
-                waiting.drain(..).for_each(|unit| unit.answer(Err(error.again())));
+                for unit in waiting.drain(..).chain(intake.take_all()) {
+                    unit.answer(Err(error.again()));
+                }
                 return;
             }
             let (mut done, broken) = self.run_all(&mut waiting, care, intake);
