@@ -196,8 +196,9 @@ async fn many_messages_of_one_moment_and_totals_that_stop() {
         .collect();
     let owner = line.clone();
     server.write(move |tx| store(tx, &owner, &rows, "conv_x")).await;
-    server.finds("number2099", 1).await;
-    server.finds("number0", 1).await;
+    for number in [0, 500, 1_000, 1_500, 2_099] {
+        server.finds(&format!("number{number}"), 1).await;
+    }
     let common = server.get(&path("common", "&limit=100")).await;
     assert_eq!((&common["total"], &common["hasMore"]), (&json!(1_000), &json!(true)));
     let newest = bodies(&common);

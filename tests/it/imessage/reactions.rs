@@ -157,9 +157,9 @@ async fn one_found_in_sending_is_never_handed_over_again() {
     let server = setting.start().await;
     // Whatever was handed over now would be refused, and use this up.
     server.faults(json!({"accept_delay_ms": 0, "refuse_next": 1})).await;
-    // The lease of a process that is gone is given back after a while at most.
-    server.advance(std::time::Duration::from_mins(4));
     until_true("the reaction to be in doubt", async || {
+        // What a process held that is gone is looked at a moment after it was given back.
+        server.advance(std::time::Duration::from_millis(100));
         server.column("SELECT status FROM acts").await == ["unconfirmed"]
     })
     .await;
