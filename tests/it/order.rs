@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use crate::place::{Place, START};
 use crate::receiver::{Receiver, Say};
 use crate::server::{ADA, BOB, TestServer};
+use crate::wait::until_true;
 
 fn lane() -> Lane {
     queue::send_lane(&NumberId::from_text("num_1"))
