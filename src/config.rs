@@ -8,6 +8,8 @@ use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+pub mod voice;
+
 const DEFAULTS: &str = include_str!("../agentphone.default.toml");
 
 /// What a laptop wants and production must not have.
@@ -44,6 +46,7 @@ pub struct Config {
     pub search: Search,
     pub quota: Quota,
     pub retention: Retention,
+    pub voice: voice::Voice,
     #[serde(default)]
     pub carriers: Vec<Carrier>,
 }
@@ -204,6 +207,7 @@ impl Config {
             let twice = self.carriers[..index].iter().any(|other| other.name == carrier.name);
             ensure!(!twice, "two [[carriers]] are named {:?}", carrier.name);
         }
+        self.voice.check()?;
         if profile == Profile::Production {
             self.check_production()?;
         }

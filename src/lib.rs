@@ -23,6 +23,7 @@ pub mod stock;
 pub mod carriers;
 pub mod network;
 pub mod phone;
+pub mod voice;
 
 // What the nouns stand on.
 pub mod db;

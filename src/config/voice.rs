@@ -1,0 +1,175 @@
+//! The settings under `[voice]`: which model names clients may use, and which engine answers for each. What the names
+//! mean to a request is decided in `voice/`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::ensure;
+use serde::Deserialize;
+
+/// What a model does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Sound becomes text.
+    Transcription,
+    /// Text becomes sound.
+    Speech,
+    /// A model answers.
+    Chat,
+}
+
+/// Who does the work of a model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// Any server that speaks the `OpenAI` protocol.
+    Openai,
+    /// Whisper in `CTranslate2` form, a folder; in the child process.
+    Whisper,
+    /// A Piper voice, an ONNX file with its `.json` beside it; in the child process.
+    Piper,
+    /// A GGUF file; in the child process.
+    Llama,
+    /// Orpheus as a GGUF file with a SNAC decoder; in the child process.
+    Orpheus,
+}
+
+impl EngineKind {
+    /// Whether it runs in the child process of this program.
+    pub const fn is_built_in(self) -> bool {
+        match self {
+            Self::Openai => false,
+            Self::Whisper | Self::Piper | Self::Llama | Self::Orpheus => true,
+        }
+    }
+
+    /// The task of an engine that can do only one.
+    pub const fn task(self) -> Option<Task> {
+        match self {
+            Self::Openai => None,
+            Self::Whisper => Some(Task::Transcription),
+            Self::Piper | Self::Orpheus => Some(Task::Speech),
+            Self::Llama => Some(Task::Chat),
+        }
+    }
+}
+
+/// `[voice]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Voice {
+    /// The public names that answer when a request names no model.
+    pub transcription: String,
+    pub speech: String,
+    pub chat: String,
+    pub max_audio_seconds: u32,
+    /// The voices that are listed, in this order.
+    pub voices: Vec<ListedVoice>,
+    /// Public name → the model that answers in its place.
+    pub stand_ins: BTreeMap<String, String>,
+    pub models: BTreeMap<String, Model>,
+    pub engines: Engines,
+}
+
+/// One voice of `voice.voices`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListedVoice {
+    pub id: String,
+    pub language: String,
+}
+
+/// One `[voice.models."NAME"]` table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Needed where neither the name nor the engine tells.
+    #[serde(default)]
+    pub task: Option<Task>,
+    pub engine: EngineKind,
+    /// The upstreams of the engine `openai`, each up to and with `/v1`.
+    #[serde(default)]
+    pub url: Vec<String>,
+    /// What the upstreams call it; the table's name if absent.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// What the upstreams are sent as a bearer key.
+    #[serde(default)]
+    pub api_key: Option<String>,
+    /// Models to ask, in this order, when no upstream of this one answers.
+    #[serde(default)]
+    pub fallback: Vec<String>,
+    /// Where a built-in engine finds its weights; relative to the data folder.
+    #[serde(default)]
+    pub path: Option<PathBuf>,
+    /// The voices this model speaks with; empty: all that are listed.
+    #[serde(default)]
+    pub voices: Vec<String>,
+    /// Requests under way at one upstream (or in the child) at a time; more wait, and as many again are turned away.
+    #[serde(default)]
+    pub concurrency: Option<usize>,
+    /// Seconds without a byte after which an upstream is given up.
+    #[serde(default)]
+    pub timeout: Option<f64>,
+}
+
+/// `[voice.engines]`: the child process of the built-in engines.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engines {
+    /// Threads one request may compute with; 0: half of the cores, at least two.
+    pub threads: usize,
+    /// Whether models are loaded when the server starts, or when they are first asked.
+    pub preload: bool,
+}
+
+impl Voice {
+    /// What the public name or the engine says a model does.
+    pub fn task_of(&self, name: &str, model: &Model) -> Option<Task> {
+        model.task.or(model.engine.task()).or_else(|| self.public_task(name))
+    }
+
+    /// The task of the three public names.
+    pub fn public_task(&self, name: &str) -> Option<Task> {
+        [(&self.transcription, Task::Transcription), (&self.speech, Task::Speech), (&self.chat, Task::Chat)]
+            .into_iter()
+            .find_map(|(public, task)| (public == name).then_some(task))
+    }
+
+    /// Refuses what cannot mean anything, naming the setting.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        for (name, model) in &self.models {
+            let setting = format!("voice.models.{name:?}");
+            ensure!(
+                self.task_of(name, model).is_some(),
+                "{setting} needs a task: transcription, speech or chat"
+            );
+            if model.engine.is_built_in() {
+                ensure!(model.path.is_some(), "{setting} needs a path to its weights");
+                ensure!(model.url.is_empty(), "{setting} has a url, which only the engine \"openai\" takes");
+            } else {
+                ensure!(!model.url.is_empty(), "{setting} needs a url, such as [\"http://gpu-1:8000/v1\"]");
+            }
+            for url in &model.url {
+                let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+                ensure!(parsed.is_some(), "{setting}: {url:?} is no http or https URL");
+            }
+            for other in &model.fallback {
+                ensure!(
+                    self.models.contains_key(other),
+                    "{setting} falls back to {other:?}, which is not configured"
+                );
+            }
+            ensure!(model.concurrency != Some(0), "{setting}: concurrency must be at least 1");
+            ensure!(model.timeout.is_none_or(|seconds| seconds > 0.0), "{setting}: timeout must be above 0");
+        }
+        for (public, stand_in) in &self.stand_ins {
+            ensure!(
+                self.models.contains_key(stand_in),
+                "voice.stand_ins.{public:?} names {stand_in:?}, which is not configured"
+            );
+        }
+        Ok(())
+    }
+}
