@@ -18,6 +18,7 @@ use crate::http::idempotency::Live;
 use crate::http::totals::Totals;
 use crate::id::Ids;
 use crate::jobs::accepter::Accepter;
+use crate::jobs::recorder::Recorder;
 use crate::jobs::settler::Settler;
 use crate::media_store::MediaStore;
 use crate::net;
@@ -52,6 +53,8 @@ pub struct Parts {
     pub accepter: Accepter,
     /// Records how hand-overs end.
     pub settler: Settler,
+    /// Records how webhook attempts end.
+    pub recorder: Recorder,
     /// The simulated network, when it runs inside this process.
     pub network: Option<Network>,
     /// Hosted attachments.

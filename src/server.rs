@@ -24,6 +24,7 @@ use crate::http::idempotency::Live;
 use crate::http::totals::Totals;
 use crate::id::Ids;
 use crate::jobs::accepter::Accepter;
+use crate::jobs::recorder::Recorder;
 use crate::jobs::settler::Settler;
 use crate::jobs::{self, arrivals, indexer, presence, upkeep};
 use crate::media_store::MediaStore;
@@ -73,6 +74,7 @@ impl Server {
         let (carriers, network) = house.carriers(&inbox).await?;
         let lines = abilities(&config, &carriers);
         let settler = Settler::new(db.clone(), ids.clone(), clock.clone(), tasks.clone());
+        let recorder = Recorder::new(db.clone(), ids.clone(), clock.clone(), lines.clone(), tasks.clone());
         let accepter = Accepter::new(db.clone(), ids.clone(), lines.clone(), tasks.clone());
         let app = App::new(Parts {
             region,
@@ -96,6 +98,7 @@ impl Server {
             followed,
             settler,
             accepter,
+            recorder,
         });
         presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;
         app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));

@@ -15,7 +15,7 @@ impl Tx<'_> {
     pub fn insert(&mut self, head: &str, rows: &[Vec<Value<'_>>], tail: &str) -> Result<u64> {
         let mut written = 0;
         for some in in_powers(rows) {
-            let sql = format!("{head} VALUES {} {tail}", tuples(some.len(), some[0].len(), ""));
+            let sql = format!("{head} VALUES {} {tail}", tuples(some.len(), &vec![""; some[0].len()]));
             let values: Vec<_> = some.iter().flatten().map(|value| value as _).collect();
             written += self.execute(&sql, &values)?;
         }
@@ -77,13 +77,14 @@ pub fn in_powers<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// `(?1, ?2), (?3, ?4), …`; with `cast` each placeholder is cast to that type.
-pub fn tuples(rows: usize, columns: usize, cast: &str) -> String {
-    let place = |number: usize| {
-        if cast.is_empty() { format!("?{number}") } else { format!("CAST(?{number} AS {cast})") }
+/// `(?1, ?2), (?3, ?4), …`, each column cast to its type; an empty one is as it comes.
+pub fn tuples(rows: usize, types: &[&str]) -> String {
+    let place = |number: usize, kind: &str| {
+        if kind.is_empty() { format!("?{number}") } else { format!("CAST(?{number} AS {kind})") }
     };
     let tuple = |row: usize| {
-        let places: Vec<String> = (1..=columns).map(|column| place(row * columns + column)).collect();
+        let numbered = (row * types.len() + 1..).zip(types);
+        let places: Vec<String> = numbered.map(|(number, kind)| place(number, kind)).collect();
         format!("({})", places.join(", "))
     };
     (0..rows).map(tuple).collect::<Vec<_>>().join(", ")
@@ -104,7 +105,7 @@ mod tests {
 
     #[test]
     fn placeholders_are_counted_through() {
-        assert_eq!(tuples(2, 2, ""), "(?1, ?2), (?3, ?4)");
-        assert_eq!(tuples(1, 2, "TEXT"), "(CAST(?1 AS TEXT), CAST(?2 AS TEXT))");
+        assert_eq!(tuples(2, &["", ""]), "(?1, ?2), (?3, ?4)");
+        assert_eq!(tuples(1, &["TEXT", "BIGINT"]), "(CAST(?1 AS TEXT), CAST(?2 AS BIGINT))");
     }
 }

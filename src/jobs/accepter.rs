@@ -55,7 +55,7 @@ impl Accepter {
 
 async fn look_up(db: Db, ids: Arc<[MessageId]>) -> Result<Vec<Result<Option<Message>>>> {
     let wanted = Arc::clone(&ids);
-    let mut found = db.read(move |tx| messages::find_all(tx, &wanted)).await?;
+    let mut found = db.read(move |tx| messages::find_all(tx, wanted.iter())).await?;
     Ok(ids.iter().map(|id| Ok(found.remove(id))).collect())
 }
 

@@ -27,6 +27,7 @@ pub mod fetch_media;
 pub mod indexer;
 pub mod outbound;
 pub mod presence;
+pub mod recorder;
 pub mod release_number;
 pub mod reply;
 pub mod send_message;
@@ -68,15 +69,19 @@ impl Work for Jobs {
     }
 
     fn prepare(&self, tx: &mut Tx<'_>, jobs: Vec<Job>) -> Result<Vec<(Job, Ready)>> {
-        let (mut ready, mut messages) = (Vec::with_capacity(jobs.len()), Vec::new());
+        let mut ready = Vec::with_capacity(jobs.len());
+        let (mut messages, mut deliveries) = (Vec::new(), Vec::new());
         for job in jobs {
             if let Task::SendMessage(id) = &job.task {
                 messages.push((id.clone(), job));
+            } else if let Task::DeliverWebhook(id) = &job.task {
+                deliveries.push((id.clone(), job));
             } else if let Some(one) = self.prepare_one(tx, &job)? {
                 ready.push((job, one));
             }
         }
         ready.append(&mut send_message::prepare(tx, &self.app, messages)?);
+        ready.append(&mut deliver_webhook::prepare(tx, &self.app, deliveries)?);
         Ok(ready)
     }
 
@@ -108,7 +113,8 @@ impl Jobs {
                 acts::begin(tx, job, id, app.clock.now())?.map(|handover| Ready::Act(Box::new(handover)))
             }
             Task::DeliverWebhook(id) => {
-                deliver_webhook::prepare(tx, app, id)?.map(|it| Ready::Deliver(Box::new(it)))
+                let alone = deliver_webhook::prepare(tx, app, vec![(id.clone(), job.clone())])?;
+                return Ok(alone.into_iter().next().map(|(_, ready)| ready));
             }
             Task::FetchMedia(id) => {
                 let media = crate::phone::media::find(tx, id)?.filter(|media| !media.is_stored);

@@ -21,6 +21,7 @@ pub mod messages;
 pub mod new_contacts;
 pub mod numbers;
 pub mod passwords;
+pub mod payloads;
 pub mod profile;
 pub mod reaches;
 pub mod reactions;

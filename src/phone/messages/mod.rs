@@ -200,7 +200,10 @@ pub fn find(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {
 }
 
 /// The messages of these ids that anybody sees.
-pub fn find_all(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<HashMap<MessageId, Message>> {
+pub fn find_all<'a>(
+    tx: &mut Tx<'_>,
+    ids: impl IntoIterator<Item = &'a MessageId>,
+) -> Result<HashMap<MessageId, Message>> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE id IN ({{list}}) AND {SEEN}");
     let found = tx.query_listed(&sql, &[], ids, read)?;
     Ok(found.into_iter().map(|message| (message.id.clone(), message)).collect())

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::Status;
 use crate::channel::Channel;
 use crate::clock::Time;
-use crate::db::{ToValue, Tx, in_powers, tuples};
+use crate::db::{ToValue, Tx, Value, in_powers, tuples};
 use crate::error::Result;
 use crate::id::{AccountId, ConversationId, Ids, MessageId, NumberId};
 use crate::phone::events::{Emitter, Kind, Subject};
@@ -62,15 +62,16 @@ pub fn delivered(
     let stepped: Vec<&Row> = rows.iter().filter(|row| row.status == Status::Sent || early(row)).collect();
     for some in in_powers(&stepped) {
         let sql = format!(
-            "UPDATE messages SET status = 'delivered', delivered_at = CAST(receipts.column2 AS BIGINT),
-                 delivered_channel = channel, error_code = NULL, failure_reason = NULL
+            "UPDATE messages SET status = 'delivered', delivered_at = receipts.column2, delivered_channel = channel,
+                 error_code = NULL, failure_reason = NULL
              FROM (VALUES {}) AS receipts WHERE messages.id = receipts.column1",
-            tuples(some.len(), 2, "TEXT")
+            tuples(some.len(), &["TEXT", "BIGINT"])
         );
-        let times: Vec<String> = some.iter().map(|row| at[&row.id].millis().to_string()).collect();
-        let pairs = some.iter().zip(&times);
-        let parameters: Vec<&dyn ToValue> =
-            pairs.flat_map(|(row, time)| [&row.id as &dyn ToValue, time as &dyn ToValue]).collect();
+        let mut values: Vec<Value<'_>> = Vec::with_capacity(some.len() * 2);
+        for row in some {
+            values.extend([row.id.value(), at[&row.id].value()]);
+        }
+        let parameters: Vec<_> = values.iter().map(|value| value as _).collect();
         tx.execute(&sql, &parameters)?;
     }
     count(tx, now, &counted)?;
