@@ -18,11 +18,13 @@ use crate::http::idempotency::Live;
 use crate::http::totals::Totals;
 use crate::id::Ids;
 use crate::jobs::accepter::Accepter;
+use crate::jobs::meter::Meter;
 use crate::jobs::settler::Settler;
 use crate::media_store::MediaStore;
 use crate::net;
 use crate::network::Network;
 use crate::phone::lines::Lines;
+use crate::voice::table::Table;
 
 /// The running server. Cheap to clone.
 #[derive(Clone)]
@@ -52,6 +54,10 @@ pub struct Parts {
     pub accepter: Accepter,
     /// Records how hand-overs end.
     pub settler: Settler,
+    /// Counts what voice AI uses.
+    pub meter: Meter,
+    /// Which engine answers for which model name.
+    pub voice: Table,
     /// The simulated network, when it runs inside this process.
     pub network: Option<Network>,
     /// Hosted attachments.

@@ -24,12 +24,14 @@ use crate::http::idempotency::Live;
 use crate::http::totals::Totals;
 use crate::id::Ids;
 use crate::jobs::accepter::Accepter;
+use crate::jobs::meter::{self, Meter};
 use crate::jobs::settler::Settler;
 use crate::jobs::{self, arrivals, indexer, presence, upkeep};
 use crate::media_store::MediaStore;
 use crate::network::Network;
 use crate::network::link::Line;
 use crate::phone::lines::{self, Ability, DailyLimits, Lines};
+use crate::voice::table::Table;
 use crate::{http, net};
 
 /// Arrivals that may wait to be stored.
@@ -85,6 +87,8 @@ impl Server {
             bound: OnceLock::from(address),
             live: Live::default(),
             totals: Totals::default(),
+            meter: Meter::default(),
+            voice: Table::new(&config.voice, |_, _| None),
             config,
             db,
             clock,
@@ -100,6 +104,7 @@ impl Server {
         presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;
         app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));
         app.tasks.spawn(presence::watch(app.clone()));
+        app.tasks.spawn(meter::run(app.clone()));
         if app.config.search.enabled {
             app.tasks.spawn(indexer::run(app.clone()));
         }
@@ -118,6 +123,7 @@ impl Server {
         if tokio::time::timeout(FAREWELL, app.tasks.wait()).await.is_err() {
             tracing::info!("some work was still under way; it goes on at the next start");
         }
+        app.meter.store(&app.db).await;
         app.stopped.cancel();
         app.db.close();
     }

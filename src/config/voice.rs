@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde::Deserialize;
 
 /// What a model does.
@@ -41,6 +41,17 @@ impl EngineKind {
         match self {
             Self::Openai => false,
             Self::Whisper | Self::Piper | Self::Llama | Self::Orpheus => true,
+        }
+    }
+
+    /// As it is written in the configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Whisper => "whisper",
+            Self::Piper => "piper",
+            Self::Llama => "llama",
+            Self::Orpheus => "orpheus",
         }
     }
 
@@ -165,9 +176,13 @@ impl Voice {
             ensure!(model.timeout.is_none_or(|seconds| seconds > 0.0), "{setting}: timeout must be above 0");
         }
         for (public, stand_in) in &self.stand_ins {
+            let setting = format!("voice.stand_ins.{public:?}");
+            let model = self.models.get(stand_in);
+            let model = model.with_context(|| format!("{setting} names {stand_in:?}, which is not configured"))?;
+            let wanted = self.public_task(public);
             ensure!(
-                self.models.contains_key(stand_in),
-                "voice.stand_ins.{public:?} names {stand_in:?}, which is not configured"
+                wanted.is_none() || wanted == self.task_of(stand_in, model),
+                "{setting} names {stand_in:?}, which does something else"
             );
         }
         Ok(())

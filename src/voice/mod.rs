@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
+pub mod table;
+
 /// Samples a second of everything that is listened to.
 pub const LISTENING_RATE: u32 = 16_000;
 
@@ -138,3 +140,8 @@ pub trait Speak: Send + Sync {
 pub trait Chat: Send + Sync {
     async fn chat(&self, question: Question) -> Result<Answer, Fault>;
 }
+
+/// What can be asked for any of the three: who it is asked of decides what it can do.
+pub trait Engine: Listen + Speak + Chat {}
+
+impl<T: Listen + Speak + Chat> Engine for T {}
