@@ -189,7 +189,7 @@ async fn read(
 
 /// TLS 1.2 and 1.3 with the system's roots; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others. Without any root every
 /// https request fails and says so, but a machine that only talks to itself still starts.
-fn tls() -> rustls::ClientConfig {
+pub(crate) fn tls() -> rustls::ClientConfig {
     let loaded = rustls_native_certs::load_native_certs();
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(loaded.certs);

@@ -2,6 +2,8 @@
 //! out, as plain data and streams, the same for a server far away and for the engines in our own child process. It
 //! knows no accounts, no HTTP doors and no database; `http/ai/` does.
 
+pub mod upstream;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -53,8 +55,12 @@ pub struct Listening {
     pub language: Option<String>,
     pub prompt: Option<String>,
     pub temperature: Option<f32>,
-    /// Whether times of single words are wanted.
+    /// Whether times are wanted, and not only text.
+    pub times: bool,
+    /// Whether times of single words are wanted as well.
     pub words: bool,
+    /// Whether the caller takes text piece by piece. Engines that can may do so anyway.
+    pub streamed: bool,
 }
 
 /// One thing that was heard, in the order of the recording.
