@@ -24,6 +24,7 @@ use crate::media_store::MediaStore;
 use crate::net;
 use crate::network::Network;
 use crate::phone::lines::Lines;
+use crate::voice::hearing::Hearing;
 use crate::voice::table::Table;
 
 /// The running server. Cheap to clone.
@@ -58,6 +59,8 @@ pub struct Parts {
     pub meter: Meter,
     /// Which engine answers for which model name.
     pub voice: Table,
+    /// Decodes recordings.
+    pub hearing: Hearing,
     /// The simulated network, when it runs inside this process.
     pub network: Option<Network>,
     /// Hosted attachments.

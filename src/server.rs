@@ -31,7 +31,9 @@ use crate::media_store::MediaStore;
 use crate::network::Network;
 use crate::network::link::Line;
 use crate::phone::lines::{self, Ability, DailyLimits, Lines};
-use crate::voice::table::Table;
+use crate::voice::engine;
+use crate::voice::hearing::Hearing;
+use crate::voice::upstream::Upstreams;
 use crate::{http, net};
 
 /// Arrivals that may wait to be stored.
@@ -88,7 +90,8 @@ impl Server {
             live: Live::default(),
             totals: Totals::default(),
             meter: Meter::default(),
-            voice: Table::new(&config.voice, |_, _| None),
+            voice: engine::table(&config.voice, &Upstreams::new(clock.clone(), ids.clone()), None),
+            hearing: Hearing::new(config.voice.max_audio_seconds),
             config,
             db,
             clock,

@@ -2,6 +2,9 @@
 //! out, as plain data and streams, the same for a server far away and for the engines in our own child process. It
 //! knows no accounts, no HTTP doors and no database; `http/ai/` does.
 
+pub mod engine;
+pub mod hearing;
+pub mod table;
 pub mod upstream;
 
 use std::sync::Arc;
@@ -9,8 +12,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-
-pub mod table;
 
 /// Samples a second of everything that is listened to.
 pub const LISTENING_RATE: u32 = 16_000;

@@ -12,7 +12,6 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::measure::Measure;
@@ -90,16 +89,16 @@ pub async fn chat(State(app): State<App>, caller: Caller, request: Request) -> R
     let body = extract::json_text(request, ROOM.bytes).await?;
     let Asked { model, question, wants_usage } = question::read(&body)?;
     let name = app.voice.model(Task::Chat, model.as_deref())?;
-    let begun = Instant::now();
-    let ran = name.chat(&question).await?;
-    let measure = Measure::time(&app, &caller, &name, &ran.label, begun);
+    let mut measure = Measure::time(&app, &caller, &name);
+    let Answer { headers, bytes } = measure.ran(name.chat(&question).await)?;
+    let engine = measure.engine().to_owned();
     let public = serde_json::to_string(&name.id).expect("a name is text");
-    let Answer { headers, bytes } = ran.what;
     let mut response = if question.streamed {
-        events::respond(relay(bytes, public, wants_usage, measure), &ran.label).await?
+        events::respond(relay(bytes, public, wants_usage, measure), &engine).await?
     } else {
-        whole(bytes, &public, measure, &ran.label).await?
+        whole(bytes, &public, &mut measure).await.inspect_err(|_| measure.nothing())?
     };
+    name_engine(&mut response, &engine);
     show(&mut response, headers);
     Ok(response)
 }
@@ -108,8 +107,7 @@ pub async fn chat(State(app): State<App>, caller: Caller, request: Request) -> R
 async fn whole(
     mut bytes: BoxStream<'static, Result<Bytes, Fault>>,
     model: &str,
-    mut measure: Measure,
-    label: &str,
+    measure: &mut Measure,
 ) -> Result<Response> {
     let mut answer = bytes.next().await.transpose()?.unwrap_or_default();
     while let Some(more) = bytes.next().await.transpose()? {
@@ -124,7 +122,6 @@ async fn whole(
     seen.renamed(text, model, &mut renamed);
     let mut response = Response::new(Body::from(renamed.freeze()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    name_engine(&mut response, label);
     Ok(response)
 }
 

@@ -10,16 +10,17 @@ use crate::app::App;
 use crate::http::extract::Caller;
 use crate::id::UsageId;
 use crate::phone::voice_usage::{Counted, Task};
-use crate::voice::table::Name;
+use crate::voice::Fault;
+use crate::voice::table::{Name, Ran};
 
-/// Measures one request from when an engine has taken it.
+/// Measures one request.
 pub struct Measure {
     app: App,
     caller: Caller,
     task: Task,
     model: String,
     engine: String,
-    length: Length,
+    length: Option<Length>,
     usage: Usage,
 }
 
@@ -41,39 +42,63 @@ pub struct Usage {
 }
 
 impl Measure {
-    /// Measures time since `begun`.
-    pub fn time(app: &App, caller: &Caller, model: &Name, engine: &str, begun: Instant) -> Self {
-        Self::new(app, caller, Task::Chat, model, engine, Length::Time(begun))
+    /// Measures how long `model` generates, from now on.
+    pub fn time(app: &App, caller: &Caller, model: &Name) -> Self {
+        Self::new(app, caller, Task::Chat, model, Some(Length::Time(Instant::now())))
     }
 
     /// Measures sound, of which there was none yet.
-    pub fn sound(app: &App, caller: &Caller, task: Task, model: &Name, engine: &str) -> Self {
-        Self::new(app, caller, task, model, engine, Length::Sound(Duration::ZERO))
+    pub fn sound(app: &App, caller: &Caller, task: Task, model: &Name) -> Self {
+        Self::new(app, caller, task, model, None)
     }
 
-    fn new(app: &App, caller: &Caller, task: Task, model: &Name, engine: &str, length: Length) -> Self {
+    fn new(app: &App, caller: &Caller, task: Task, model: &Name, length: Option<Length>) -> Self {
         let (app, caller) = (app.clone(), caller.clone());
-        let (model, engine) = (model.id.clone(), engine.to_owned());
-        Self { app, caller, task, model, engine, length, usage: Usage::default() }
+        let engine = model.label().unwrap_or_default().to_owned();
+        Self { app, caller, task, model: model.id.clone(), engine, length, usage: Usage::default() }
+    }
+
+    /// Takes down what really ran; if nothing did, nothing is counted.
+    pub fn ran<T>(&mut self, asked: Result<Ran<T>, Fault>) -> Result<T, Fault> {
+        match asked {
+            Ok(Ran { what, label }) => {
+                self.engine = label.to_string();
+                Ok(what)
+            }
+            Err(fault) => {
+                self.nothing();
+                Err(fault)
+            }
+        }
+    }
+
+    /// What really runs.
+    pub fn engine(&self) -> &str {
+        &self.engine
     }
 
     /// There was sound of this length in all.
     pub fn heard(&mut self, sound: Duration) {
-        self.length = Length::Sound(sound);
+        self.length = Some(Length::Sound(sound)).filter(|_| !sound.is_zero());
     }
 
     /// The engine told these tokens.
     pub fn used(&mut self, usage: Usage) {
         self.usage = usage;
     }
+
+    /// The caller got nothing for it.
+    pub fn nothing(&mut self) {
+        self.length = None;
+    }
 }
 
 impl Drop for Measure {
     fn drop(&mut self) {
         let length = match self.length {
-            Length::Time(begun) => begun.elapsed(),
-            Length::Sound(length) if length.is_zero() => return,
-            Length::Sound(length) => length,
+            None => return,
+            Some(Length::Time(begun)) => begun.elapsed(),
+            Some(Length::Sound(length)) => length,
         };
         self.app.meter.count(Counted {
             id: UsageId::new(&self.app.ids),

@@ -15,14 +15,21 @@ use crate::voice::table::Unknown;
 mod chat;
 mod events;
 mod fields;
+mod form;
 mod measure;
 mod models;
 mod question;
 mod relay;
+mod sound;
+mod speech;
+mod transcript;
+mod transcriptions;
 mod voices;
 
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
+        .routes(routes!(transcriptions::transcribe))
+        .routes(routes!(speech::speak))
         .routes(routes!(chat::chat))
         .routes(routes!(models::list))
         .routes(routes!(models::find))
@@ -33,6 +40,7 @@ pub fn router() -> OpenApiRouter<App> {
 pub fn room(path: &str) -> Option<Room> {
     match path {
         "/api/v1/chat/completions" => Some(chat::ROOM),
+        "/api/v1/audio/transcriptions" => Some(transcriptions::ROOM),
         _ => None,
     }
 }

@@ -64,6 +64,8 @@ struct Relay {
     model: String,
     wants_usage: bool,
     measure: Measure,
+    /// Whether the caller has got anything.
+    begun: bool,
     /// Whether a choice has come to its end.
     finished: bool,
     ended: bool,
@@ -78,7 +80,7 @@ pub fn relay(
     measure: Measure,
 ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + Unpin + 'static {
     let broken = BytesMut::new();
-    let relay = Relay { engine, broken, model, wants_usage, measure, finished: false, ended: false };
+    let relay = Relay { engine, broken, model, wants_usage, measure, begun: false, finished: false, ended: false };
     stream::unfold(relay, async |mut relay| Some((relay.next().await?, relay))).boxed()
 }
 
@@ -93,9 +95,15 @@ impl Relay {
             };
             match said {
                 Ok(said) if said.is_empty() => {}
-                Ok(said) => return Some(Ok(said)),
+                Ok(said) => {
+                    self.begun = true;
+                    return Some(Ok(said));
+                }
                 Err(fault) => {
                     self.ended = true;
+                    if !self.begun {
+                        self.measure.nothing();
+                    }
                     return Some(Err(fault));
                 }
             }
