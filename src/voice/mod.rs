@@ -2,6 +2,7 @@
 //! out, as plain data and streams, the same for a server far away and for the engines in our own child process. It
 //! knows no accounts, no HTTP doors and no database; `http/ai/` does.
 
+pub mod audio;
 pub mod engine;
 pub mod hearing;
 pub mod table;

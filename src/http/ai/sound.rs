@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 
 use super::measure::Measure;
 use crate::error::Error;
 use crate::voice::audio::{self, Encode, Format};
 use crate::voice::{Fault, Speech};
-
-use futures_util::StreamExt;
 
 /// A speech that is being sent.
 pub struct Sound {
@@ -43,13 +42,13 @@ impl Sound {
                 Some(Ok(samples)) => {
                     self.samples += samples.len() as u64;
                     self.measure.heard(self.length());
-                    let (encoder, bytes) = self.encode(encoder, move |it| it.push(&samples)).await;
+                    let (encoder, bytes) = encode(self.format, encoder, move |it| it.push(&samples)).await;
                     self.encoder = encoder;
                     bytes
                 }
                 Some(Err(fault)) => Err(fault),
                 None if self.samples == 0 => Err(Fault::Failed { message: "The engine said nothing".to_owned() }),
-                None => self.encode(encoder, |it| it.finish()).await.1,
+                None => encode(self.format, encoder, |it| it.finish()).await.1,
             };
             match made {
                 Ok(bytes) if bytes.is_empty() => {}
@@ -57,24 +56,24 @@ impl Sound {
             }
         }
     }
+}
 
-    /// Writing samples down as they are is no work; everything else is done elsewhere.
-    async fn encode(
-        &self,
-        mut encoder: Box<dyn Encode>,
-        work: impl FnOnce(&mut dyn Encode) -> Vec<u8> + Send + 'static,
-    ) -> (Option<Box<dyn Encode>>, Result<Bytes, Fault>) {
-        if self.format == Format::Wav {
-            let bytes = work(&mut *encoder);
-            return (Some(encoder), Ok(bytes.into()));
-        }
-        let elsewhere = tokio::task::spawn_blocking(move || {
-            let bytes = work(&mut *encoder);
-            (encoder, bytes)
-        });
-        match elsewhere.await {
-            Ok((encoder, bytes)) => (Some(encoder), Ok(bytes.into())),
-            Err(_) => (None, Err(Fault::Failed { message: "The sound could not be encoded".to_owned() })),
-        }
+/// Writing samples down as they are is no work; everything else is done elsewhere.
+async fn encode(
+    format: Format,
+    mut encoder: Box<dyn Encode>,
+    work: impl FnOnce(&mut dyn Encode) -> Vec<u8> + Send + 'static,
+) -> (Option<Box<dyn Encode>>, Result<Bytes, Fault>) {
+    if format == Format::Wav {
+        let bytes = work(&mut *encoder);
+        return (Some(encoder), Ok(bytes.into()));
+    }
+    let elsewhere = tokio::task::spawn_blocking(move || {
+        let bytes = work(&mut *encoder);
+        (encoder, bytes)
+    });
+    match elsewhere.await {
+        Ok((encoder, bytes)) => (Some(encoder), Ok(bytes.into())),
+        Err(_) => (None, Err(Fault::Failed { message: "The sound could not be encoded".to_owned() })),
     }
 }
