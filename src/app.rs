@@ -23,6 +23,7 @@ use crate::media_store::MediaStore;
 use crate::net;
 use crate::network::Network;
 use crate::phone::lines::Lines;
+use crate::voice::child::Child;
 
 /// The running server. Cheap to clone.
 #[derive(Clone)]
@@ -54,6 +55,8 @@ pub struct Parts {
     pub settler: Settler,
     /// The simulated network, when it runs inside this process.
     pub network: Option<Network>,
+    /// The process of the built-in engines, when models need it.
+    pub engines: Option<Child>,
     /// Hosted attachments.
     pub media: MediaStore,
     /// Idempotency keys whose requests are being answered.

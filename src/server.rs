@@ -30,6 +30,7 @@ use crate::media_store::MediaStore;
 use crate::network::Network;
 use crate::network::link::Line;
 use crate::phone::lines::{self, Ability, DailyLimits, Lines};
+use crate::voice::child::{self, Child};
 use crate::{http, net};
 
 /// Arrivals that may wait to be stored.
@@ -82,6 +83,7 @@ impl Server {
             carrier_order: config.carriers.iter().map(|carrier| carrier.name.clone()).collect(),
             carriers,
             network,
+            engines: engines(&config, &clock, &ids)?,
             bound: OnceLock::from(address),
             live: Live::default(),
             totals: Totals::default(),
@@ -119,6 +121,9 @@ impl Server {
             tracing::info!("some work was still under way; it goes on at the next start");
         }
         app.stopped.cancel();
+        if let Some(engines) = &app.engines {
+            engines.stop().await;
+        }
         app.db.close();
     }
 }
@@ -188,6 +193,15 @@ impl House<'_> {
         Network::open(folder, self.clock.clone(), self.ids.clone(), self.tasks, self.stop.clone())
             .context("opening the simulated network")
     }
+}
+
+/// The process of the built-in engines, if the configuration names models for it.
+fn engines(config: &Config, clock: &Clock, ids: &Ids) -> anyhow::Result<Option<Child>> {
+    let Some(orders) = child::orders(&config.voice, &config.data) else { return Ok(None) };
+    let program = &config.voice.engines.program;
+    let program = if program.as_os_str().is_empty() { std::env::current_exe()? } else { program.clone() };
+    let place = child::Place::new(&config.data, ids)?;
+    Ok(Some(Child::start(program, place, orders, clock.clone())))
 }
 
 fn policy(config: &Config) -> anyhow::Result<net::Policy> {

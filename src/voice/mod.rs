@@ -8,6 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 
+pub mod child;
+pub mod engines;
+
 /// Samples a second of everything that is listened to.
 pub const LISTENING_RATE: u32 = 16_000;
 
