@@ -375,9 +375,11 @@ mod tests {
             Profile::Development,
             &[data, ("AGENTPHONE_VOICE_CHAT", "other"), ("AGENTPHONE_VOICE_STAND_INS", "{ other = 'tiny' }")],
         );
-        let url = ("AGENTPHONE_PUBLIC_URL", "https://phone.example");
-        let carriers = ("AGENTPHONE_CARRIERS", "[{ name = 'a', kind = 'simulated' }]");
-        let there = load(Profile::Production, &[data, url, carriers]);
+        let file = folder.join("production.toml");
+        let own = "public_url = 'https://phone.example'\n[[carriers]]\nname = 'a'\nkind = 'simulated'\n";
+        std::fs::write(&file, own).unwrap();
+        let data = (data.0.to_owned(), data.1.to_owned());
+        let there = Config::load(Profile::Production, Some(&file), [data]);
         std::fs::remove_dir_all(&folder).unwrap();
         let stand_ins: Vec<_> = here.voice.stand_ins.into_iter().collect();
         let expected = [("Qwen3-Next-80B", "small"), ("whisper-large-v3", "tiny")];

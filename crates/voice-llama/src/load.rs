@@ -55,7 +55,8 @@ impl Llama {
         let trained = usize::try_from(model.n_ctx_train()).unwrap_or(CONTEXT);
         let context = settings.context.unwrap_or(CONTEXT).min(trained);
         let source = model.chat_template(None).ok().and_then(|template| template.to_string().ok());
-        let text = |token| String::from_utf8_lossy(&model.vocab().token_to_piece(token, true, None)).into_owned();
+        let text =
+            |token| String::from_utf8_lossy(&model.vocab().token_to_piece(token, true, None)).into_owned();
         let template = Template::new(source, text(model.vocab().bos()), text(model.vocab().eos()))?;
         let jobs = start(Arc::clone(&model), settings, context)?;
         Ok(Self { model, template, jobs, context })

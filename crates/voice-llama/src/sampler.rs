@@ -47,10 +47,14 @@ impl Sampler {
         let grammar = match &options.schema {
             None => None,
             Some(schema) => {
-                let grammar = json_schema_to_grammar(&schema.to_string())
-                    .map_err(|_| Error::Refused("The JSON schema cannot be turned into a grammar".to_owned()))?;
+                let grammar = json_schema_to_grammar(&schema.to_string()).map_err(|_| {
+                    Error::Refused("The JSON schema cannot be turned into a grammar".to_owned())
+                })?;
                 let grammar = LlamaSampler::grammar(model, &grammar, "root");
-                Some(grammar.map_err(|_| Error::Refused("The JSON schema makes no usable grammar".to_owned()))?)
+                Some(
+                    grammar
+                        .map_err(|_| Error::Refused("The JSON schema makes no usable grammar".to_owned()))?,
+                )
             }
         };
         Ok(Self { chain: LlamaSampler::chain(chain, true), grammar })

@@ -50,8 +50,8 @@ impl Sequence {
     /// Puts what the model is to see next into `batch`, at most `room` tokens of it.
     pub fn fill(&mut self, batch: &mut LlamaBatch<'_>, id: i32, room: usize) -> Result<(), Error> {
         let end = self.job.prompt.len().min(self.seen + room);
-        let next = match self.last {
-            Some(last) => std::slice::from_ref(&last),
+        let next = match &self.last {
+            Some(last) => std::slice::from_ref(last),
             None => &self.job.prompt[self.seen..end],
         };
         let is_whole = self.last.is_some() || end == self.job.prompt.len();

@@ -1,6 +1,8 @@
 //! The model's own chat template: Jinja, as the model's file carries it, with what such templates take for granted.
 
-use minijinja::{Environment, ErrorKind, Value as Any, context};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, ErrorKind};
 use serde_json::{Map, Value};
 
 use crate::Error;
@@ -25,32 +27,35 @@ impl Template {
     pub fn new(source: Option<String>, beginning: String, end: String) -> Result<Self, Error> {
         let source = source.unwrap_or_else(|| CHATML.to_owned());
         let mut environment = Environment::new();
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+        environment.set_syntax(syntax.expect("the usual marks"));
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", raise);
         let takes_tools = source.contains("tools");
-        environment
-            .add_template_owned(NAME, source)
-            .map_err(|error| Error::Failed(format!("the model's chat template is not understood: {error}")))?;
+        environment.add_template_owned(NAME, source).map_err(|error| {
+            Error::Failed(format!("the model's chat template is not understood: {error}"))
+        })?;
         Ok(Self { environment, takes_tools, beginning, end })
     }
 
     /// The prompt for `messages`, up to where the model goes on. `more` is laid over what every template gets.
-    pub fn render(&self, messages: &[Value], tools: &[Value], more: &Map<String, Value>) -> Result<String, Error> {
+    pub fn render(
+        &self,
+        messages: &[Value],
+        tools: &[Value],
+        more: &Map<String, Value>,
+    ) -> Result<String, Error> {
         let template = self.environment.get_template(NAME).expect("it was added");
-        let tools = if tools.is_empty() { Any::from(()) } else { Any::from_serialize(tools) };
-        let context = context! {
-            ..Any::from_serialize(more),
-            ..context! {
-                messages => messages,
-                tools => tools,
-                add_generation_prompt => true,
-                bos_token => self.beginning,
-                eos_token => self.end,
-            }
-        };
-        template.render(context).map_err(|error| {
+        let tools = if tools.is_empty() { Value::Null } else { tools.into() };
+        let mut context = more.clone();
+        context.extend([
+            ("messages".to_owned(), messages.into()),
+            ("tools".to_owned(), tools),
+            ("add_generation_prompt".to_owned(), true.into()),
+            ("bos_token".to_owned(), self.beginning.as_str().into()),
+            ("eos_token".to_owned(), self.end.as_str().into()),
+        ]);
+        template.render(Serde(context)).map_err(|error| {
             let why = error.detail().map_or_else(|| error.to_string(), str::to_owned);
             Error::Refused(format!("The model's chat template does not take these messages: {why}"))
         })
@@ -98,7 +103,8 @@ fn normal(index: usize, message: &Value) -> Result<Value, Error> {
         if let Some(arguments) = arguments
             && let Some(text) = arguments.as_str()
         {
-            *arguments = serde_json::from_str(text).map_err(|_| refuse(".tool_calls: arguments are no JSON"))?;
+            *arguments =
+                serde_json::from_str(text).map_err(|_| refuse(".tool_calls: arguments are no JSON"))?;
         }
     }
     Ok(Value::Object(message))

@@ -45,7 +45,8 @@ impl Choice {
             Some(wanted) => {
                 let wanted = name(wanted);
                 let tool = tools.into_iter().find(|tool| wanted.is_some() && name(tool) == wanted);
-                let tool = tool.ok_or_else(|| Error::Refused("tool_choice names none of the tools".to_owned()))?;
+                let tool =
+                    tool.ok_or_else(|| Error::Refused("tool_choice names none of the tools".to_owned()))?;
                 Ok(Self::Forced(vec![tool]))
             }
         }
@@ -88,7 +89,8 @@ pub(crate) fn tell(tools: &[Value], messages: &mut Vec<Value>) {
     for message in messages.iter_mut() {
         let calls: Vec<Value> = message["tool_calls"].as_array().cloned().unwrap_or_default();
         let said = calls.iter().map(|call| {
-            let call = json!({ "name": call["function"]["name"], "arguments": call["function"]["arguments"] });
+            let call =
+                json!({ "name": call["function"]["name"], "arguments": call["function"]["arguments"] });
             format!("{OPEN}\n{call}\n{CLOSE}")
         });
         let said: String = said.collect();

@@ -41,12 +41,7 @@ pub(crate) enum Reason {
 }
 
 /// Works until nobody can ask any more.
-pub(crate) fn work(
-    model: &LlamaModel,
-    mut context: LlamaContext<'_>,
-    jobs: &Receiver<Job>,
-    together: usize,
-) {
+pub(crate) fn work(model: &LlamaModel, mut context: LlamaContext<'_>, jobs: &Receiver<Job>, together: usize) {
     let mut places: Vec<Option<Sequence>> = (0..together).map(|_| None).collect();
     let mut batch = LlamaBatch::new(BATCH, 1);
     while admit(&mut places, jobs) {
@@ -60,7 +55,9 @@ pub(crate) fn work(
             if batch.n_tokens() == 0 {
                 return Ok(());
             }
-            context.decode(&mut batch).map_err(|error| Error::Failed(format!("the model cannot compute: {error}")))
+            context
+                .decode(&mut batch)
+                .map_err(|error| Error::Failed(format!("the model cannot compute: {error}")))
         });
         for (id, place) in places.iter_mut().enumerate() {
             let Some(sequence) = place else { continue };
