@@ -2,6 +2,8 @@
 //! out, as plain data and streams, the same for a server far away and for the engines in our own child process. It
 //! knows no accounts, no HTTP doors and no database; `http/ai/` does.
 
+pub mod audio;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
