@@ -83,6 +83,7 @@ pub struct ListedVoice {
 /// One `[voice.models."NAME"]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "what a vendor calls the model is a setting of it")]
 pub struct Model {
     /// Needed where neither the name nor the engine tells.
     #[serde(default)]
