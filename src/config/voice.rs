@@ -94,6 +94,7 @@ pub struct ListedVoice {
 /// One `[voice.models."NAME"]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "what a vendor calls the model is a setting of it")]
 pub struct Model {
     /// Needed where neither the name nor the engine tells.
     #[serde(default)]
@@ -117,7 +118,7 @@ pub struct Model {
     /// The voices this model speaks with; empty: all that are listed.
     #[serde(default)]
     pub voices: Vec<String>,
-    /// Requests under way at one upstream (or in the child) at a time; more wait, and as many again are turned away.
+    /// Requests under way at one upstream (or in the child) at a time; as many again may wait, more are turned away.
     #[serde(default)]
     pub concurrency: Option<usize>,
     /// Seconds without a byte after which an upstream is given up.

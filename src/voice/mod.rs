@@ -3,15 +3,15 @@
 //! knows no accounts, no HTTP doors and no database; `http/ai/` does.
 
 pub mod audio;
+pub mod child;
+pub mod engines;
+pub mod upstream;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-
-pub mod child;
-pub mod engines;
 
 /// Samples a second of everything that is listened to.
 pub const LISTENING_RATE: u32 = 16_000;
@@ -56,8 +56,12 @@ pub struct Listening {
     pub language: Option<String>,
     pub prompt: Option<String>,
     pub temperature: Option<f32>,
-    /// Whether times of single words are wanted.
+    /// Whether times are wanted, and not only text.
+    pub times: bool,
+    /// Whether times of single words are wanted as well.
     pub words: bool,
+    /// Whether the caller takes text piece by piece. Engines that can may do so anyway.
+    pub streamed: bool,
 }
 
 /// One thing that was heard, in the order of the recording.
