@@ -115,11 +115,12 @@ fn write_settings(known: &[Model], shelf: &Path) -> anyhow::Result<()> {
         let path = ["models", &model.name, &model.path].join("/");
         let _ = write!(
             text,
-            "\n# {}.\n# Licence: {}\n[voice.models.{:?}]\nengine = {:?}\npath = {:?}\n",
+            "\n# {}.\n# Licence: {}\n[voice.models.{:?}]\nengine = {:?}\nmodel = {:?}\npath = {:?}\n",
             model.about,
             model.licence,
             model.name,
             model.engine.word(),
+            model.model,
             path.trim_end_matches('/')
         );
         if !model.voices.is_empty() {

@@ -35,6 +35,8 @@ struct Model {
     usual: bool,
     about: String,
     licence: String,
+    /// What it is called in the open, where it answers for another.
+    model: String,
     /// What the engine is pointed at, within the model's folder.
     path: String,
     #[serde(default)]

@@ -68,6 +68,7 @@ fn model(folder: &Folder) -> Model {
         usual: true,
         about: "A model of no use".to_owned(),
         licence: "none".to_owned(),
+        model: "tiny-7".to_owned(),
         path: "model.bin".to_owned(),
         voices: vec!["nobody".to_owned()],
         wheels: vec![first, second],
@@ -96,6 +97,7 @@ fn parts_are_joined_and_configured() {
     let settings: toml::Table = settings.parse().unwrap();
     let table = settings["voice"]["models"]["tiny"].as_table().unwrap();
     assert_eq!(table["engine"].as_str(), Some("piper"));
+    assert_eq!(table["model"].as_str(), Some("tiny-7"));
     assert_eq!(table["path"].as_str(), Some("models/tiny/model.bin"));
     assert_eq!(table["voices"].as_array().unwrap()[0].as_str(), Some("nobody"));
     std::fs::remove_dir_all(folder.packages()).unwrap();

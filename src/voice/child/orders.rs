@@ -10,7 +10,7 @@ pub fn orders(voice: &Voice, data: &Path) -> Option<Orders> {
     let built_in = voice.models.iter().filter(|(_, model)| model.engine.is_built_in());
     let models: Vec<Ordered> = built_in
         .map(|(name, model)| Ordered {
-            name: name.clone(),
+            name: model.model.as_ref().unwrap_or(name).clone(),
             engine: model.engine,
             path: data.join(model.path.as_deref().unwrap_or(Path::new(""))),
             concurrency: model.concurrency,

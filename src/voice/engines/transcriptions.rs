@@ -70,6 +70,8 @@ impl Form {
             prompt: self.prompt,
             temperature: self.temperature,
             words: self.words,
+            times: true,
+            streamed: true,
         })
     }
 }
