@@ -31,6 +31,7 @@ use crate::media_store::MediaStore;
 use crate::network::Network;
 use crate::network::link::Line;
 use crate::phone::lines::{self, Ability, DailyLimits, Lines};
+use crate::voice::child::{self, Child};
 use crate::voice::engine;
 use crate::voice::hearing::Hearing;
 use crate::voice::upstream::Upstreams;
@@ -78,6 +79,7 @@ impl Server {
         let lines = abilities(&config, &carriers);
         let settler = Settler::new(db.clone(), ids.clone(), clock.clone(), tasks.clone());
         let accepter = Accepter::new(db.clone(), ids.clone(), lines.clone(), tasks.clone());
+        let (engines, upstreams) = (engines(&config, &clock, &ids)?, Upstreams::new(clock.clone(), ids.clone()));
         let app = App::new(Parts {
             region,
             net: net::Client::new(policy(&config)?),
@@ -90,8 +92,10 @@ impl Server {
             live: Live::default(),
             totals: Totals::default(),
             meter: Meter::default(),
-            voice: engine::table(&config.voice, &Upstreams::new(clock.clone(), ids.clone()), None),
+            voice: engine::table(&config.voice, &upstreams, engines.as_ref().map(Child::socket)),
             hearing: Hearing::new(config.voice.max_audio_seconds),
+            upstreams,
+            engines,
             config,
             db,
             clock,
@@ -128,6 +132,9 @@ impl Server {
         }
         app.meter.store(&app.db).await;
         app.stopped.cancel();
+        if let Some(engines) = &app.engines {
+            engines.stop().await;
+        }
         app.db.close();
     }
 }
@@ -197,6 +204,15 @@ impl House<'_> {
         Network::open(folder, self.clock.clone(), self.ids.clone(), self.tasks, self.stop.clone())
             .context("opening the simulated network")
     }
+}
+
+/// The process of the built-in engines, if the configuration names models for it.
+fn engines(config: &Config, clock: &Clock, ids: &Ids) -> anyhow::Result<Option<Child>> {
+    let Some(orders) = child::orders(&config.voice, &config.data) else { return Ok(None) };
+    let program = &config.voice.engines.program;
+    let program = if program.as_os_str().is_empty() { std::env::current_exe()? } else { program.clone() };
+    let place = child::Place::new(&config.data, ids)?;
+    Ok(Some(Child::start(program, place, orders, clock.clone())))
 }
 
 fn policy(config: &Config) -> anyhow::Result<net::Policy> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a model does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
@@ -20,7 +20,7 @@ pub enum Task {
 }
 
 /// Who does the work of a model.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
     /// Any server that speaks the `OpenAI` protocol.
@@ -94,6 +94,7 @@ pub struct ListedVoice {
 /// One `[voice.models."NAME"]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "what a vendor calls the model is a setting of it")]
 pub struct Model {
     /// Needed where neither the name nor the engine tells.
     #[serde(default)]
@@ -133,12 +134,34 @@ pub struct Engines {
     pub threads: usize,
     /// Whether models are loaded when the server starts, or when they are first asked.
     pub preload: bool,
+    /// Another build of this program to run them with; empty: this one.
+    pub program: PathBuf,
 }
 
 impl Voice {
     /// What the public name or the engine says a model does.
     pub fn task_of(&self, name: &str, model: &Model) -> Option<Task> {
         model.task.or(model.engine.task()).or_else(|| self.public_task(name))
+    }
+
+    /// Lets imported models answer under the public names that mean nothing yet, the first of each task.
+    pub(super) fn stand_in(&mut self, imported: &[String]) {
+        let public = [
+            (self.transcription.clone(), Task::Transcription),
+            (self.speech.clone(), Task::Speech),
+            (self.chat.clone(), Task::Chat),
+        ];
+        for (public, task) in public {
+            let able = |name: &&String| {
+                self.models.get(*name).is_some_and(|model| self.task_of(name, model) == Some(task))
+            };
+            if !self.models.contains_key(&public)
+                && !self.stand_ins.contains_key(&public)
+                && let Some(name) = imported.iter().find(able)
+            {
+                self.stand_ins.insert(public, name.clone());
+            }
+        }
     }
 
     /// The task of the three public names.

@@ -3,7 +3,9 @@
 //! knows no accounts, no HTTP doors and no database; `http/ai/` does.
 
 pub mod audio;
+pub mod child;
 pub mod engine;
+pub mod engines;
 pub mod hearing;
 pub mod table;
 pub mod upstream;

@@ -47,6 +47,9 @@ mod paging;
 mod json;
 mod segments;
 
+// Upstreams of voice AI that behave as they are told.
+mod upstream;
+
 // The simulated network by itself.
 mod network;
 

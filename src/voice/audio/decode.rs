@@ -13,7 +13,7 @@ use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 
 use super::{AudioError, RATES, Resampler, wav};
@@ -82,10 +82,19 @@ fn read(file: &Bytes, max_seconds: u32, cancelled: &AtomicBool) -> Result<Decode
 }
 
 fn open(file: Bytes) -> Result<Box<dyn FormatReader>, AudioError> {
-    let stream = MediaSourceStream::new(Box::new(Cursor::new(file)), symphonia::core::io::MediaSourceStreamOptions::default());
+    let failure = if begins_like_a_recording(&file) { AudioError::Broken } else { AudioError::NotAudio };
+    let stream = MediaSourceStream::new(Box::new(Cursor::new(file)), MediaSourceStreamOptions::default());
     symphonia::default::get_probe()
         .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
-        .map_err(|_| AudioError::NotAudio)
+        .map_err(|_| failure)
+}
+
+/// Whether the first bytes are those of a container, so that what can not be read is damaged and not something else.
+fn begins_like_a_recording(file: &[u8]) -> bool {
+    [b"RIFF".as_slice(), b"fLaC", b"OggS", b"ID3", b"\x1A\x45\xDF\xA3"]
+        .iter()
+        .any(|mark| file.starts_with(mark))
+        || file.get(4..8) == Some(b"ftyp")
 }
 
 /// The sound track and a decoder for it.
@@ -126,7 +135,14 @@ struct Hearing {
 impl Hearing {
     fn new(max_seconds: u32) -> Self {
         let max_samples = (max_seconds as usize).saturating_mul(LISTENING_RATE as usize);
-        Self { max_seconds, max_samples, packet: Vec::new(), resampler: None, samples: Vec::new(), damaged: 0 }
+        Self {
+            max_seconds,
+            max_samples,
+            packet: Vec::new(),
+            resampler: None,
+            samples: Vec::new(),
+            damaged: 0,
+        }
     }
 
     /// Takes what stands in `packet`.
@@ -162,6 +178,8 @@ impl Hearing {
     fn finish(mut self) -> Result<Vec<f32>, AudioError> {
         self.end_rate();
         self.check()?;
+        // Resampling swings beyond the edge of what was clipped.
+        self.samples.iter_mut().for_each(|sample| *sample = sample.clamp(-1.0, 1.0));
         match (self.samples.is_empty(), self.damaged) {
             (false, _) => Ok(self.samples),
             (true, 0) => Err(AudioError::Empty),

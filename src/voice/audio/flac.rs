@@ -41,9 +41,8 @@ impl Writer {
         let samples: Vec<i32> = self.waiting.drain(..length).collect();
         let mut buffer = FrameBuf::with_size(1, length).expect("one channel of a legal block");
         buffer.fill_interleaved(&samples).expect("as long as the buffer");
-        let frame =
-            flacenc::encode_fixed_size_frame(&self.configuration, &buffer, self.frames, &self.info)
-                .expect("samples of 16 bits and a small number");
+        let frame = flacenc::encode_fixed_size_frame(&self.configuration, &buffer, self.frames, &self.info)
+            .expect("samples of 16 bits and a small number");
         self.frames += 1;
         bytes_of(&frame)
     }

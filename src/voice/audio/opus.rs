@@ -37,8 +37,7 @@ pub struct Writer {
 impl Writer {
     pub fn new(rate: u32) -> Result<Self, AudioError> {
         let unusable = AudioError::Rate { rate };
-        let mut encoder =
-            Encoder::new(rate, Channels::Mono, Application::Audio).map_err(|_| unusable)?;
+        let mut encoder = Encoder::new(rate, Channels::Mono, Application::Audio).map_err(|_| unusable)?;
         encoder.set_bitrate(Bitrate::Bits(BIT_RATE)).map_err(|_| unusable)?;
         let ahead = u32::try_from(encoder.get_lookahead().unwrap_or(0)).unwrap_or(0);
         let pre_skip = ahead * (CLOCK / rate);

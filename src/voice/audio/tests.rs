@@ -59,9 +59,10 @@ fn every_container_is_told_by_its_content_and_gives_the_same_second() {
         assert_eq!(decoded.ending, ending, "{name}");
         let length = decoded.samples.len();
         assert!((15_000..=17_800).contains(&length), "{name}: {length} samples");
-        // ffmpeg's sine has an amplitude of 1/8.
-        let (there, not_there) = (tone(middle(&decoded.samples), 440.0), tone(middle(&decoded.samples), 1_300.0));
-        assert!((0.09..0.14).contains(&there), "{name}: {there}");
+        // ffmpeg's sine has an amplitude of 1/8, spread over two channels of less.
+        let (there, not_there) =
+            (tone(middle(&decoded.samples), 440.0), tone(middle(&decoded.samples), 1_300.0));
+        assert!((0.08..0.14).contains(&there), "{name}: {there}");
         assert!(not_there < 0.005, "{name}: {not_there}");
     }
 }
@@ -104,13 +105,16 @@ fn the_first_bytes_leave_early() {
 
 #[test]
 fn no_sound_is_still_a_file() {
-    for format in [Format::Wav, Format::Flac, Format::Opus] {
+    for (format, error) in [
+        (Format::Wav, AudioError::Empty),
+        (Format::Opus, AudioError::Empty),
+        (Format::Flac, AudioError::Broken),
+    ] {
         let mut writer = encoder(format, 24_000).unwrap();
         let mut file = writer.push(&[]);
         file.extend(writer.finish());
         assert!(!file.is_empty(), "{format:?}");
-        let error = read(file).map(|decoded| decoded.samples.len());
-        assert_eq!(error, Err(AudioError::Empty), "{format:?}");
+        assert_eq!(read(file).unwrap_err(), error, "{format:?}");
     }
 }
 
@@ -128,9 +132,15 @@ fn what_is_no_recording_is_told_so() {
         ("zip", zip),
         ("zeros", vec![0; 300_000]),
         ("one byte", vec![0xFF]),
-        ("four bytes", b"RIFF".to_vec()),
     ] {
         assert_eq!(read(file).unwrap_err(), AudioError::NotAudio, "{what}");
+    }
+}
+
+#[test]
+fn what_begins_like_a_recording_is_called_damaged() {
+    for mark in [b"RIFF".as_slice(), b"fLaC", b"OggS", b"\0\0\0\x18ftypM4A ", b"\x1A\x45\xDF\xA3"] {
+        assert_eq!(read(mark.to_vec()).unwrap_err(), AudioError::Broken, "{mark:?}");
     }
 }
 
@@ -171,7 +181,7 @@ fn damaged_files_end_in_sound_or_in_an_error() {
             }
             if let Ok(decoded) = read(file) {
                 assert!(decoded.samples.len() <= 60 * 16_000, "{name}");
-                assert!(decoded.samples.iter().all(|sample| sample.abs() <= 1.1), "{name}");
+                assert!(decoded.samples.iter().all(|sample| sample.abs() <= 1.0), "{name}");
             }
         }
     }
@@ -201,10 +211,10 @@ fn lengths_that_a_header_claims_are_not_believed() {
 fn a_small_file_that_unfolds_to_hours_is_stopped() {
     // Silence in FLAC: 65,535 samples in a dozen bytes, again and again.
     let mut writer = flac::Writer::new(4_000).unwrap();
-    let hour = vec![0; 4_000 * 3_600];
-    let mut bomb = encode::Encode::push(&mut writer, &hour);
+    let minutes = vec![0; 4_000 * 60 * 5];
+    let mut bomb = encode::Encode::push(&mut writer, &minutes);
     bomb.extend(encode::Encode::finish(&mut writer));
-    assert!(bomb.len() < 150_000, "{} bytes", bomb.len());
+    assert!(bomb.len() < 15_000, "{} bytes", bomb.len());
     assert_eq!(read(bomb).unwrap_err(), AudioError::TooLong { seconds: 60 });
 }
 
@@ -253,7 +263,9 @@ fn a_wav_stream_is_read_as_it_comes() {
 
 #[test]
 fn resampling_keeps_length_and_tone() {
-    for (from, to) in [(44_100, 16_000), (8_000, 16_000), (22_050, 24_000), (48_000, 48_000), (11_025, 48_000)] {
+    for (from, to) in
+        [(44_100, 16_000), (8_000, 16_000), (22_050, 24_000), (48_000, 48_000), (11_025, 48_000)]
+    {
         let samples: Vec<f32> = sine(from, 440.0, 0.7).into_iter().map(to_f32).collect();
         let mut resampler = Resampler::new(from, to).unwrap();
         let mut out = Vec::new();

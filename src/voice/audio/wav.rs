@@ -103,7 +103,9 @@ impl Reader {
             self.waiting.drain(..8);
             return if self.layout.is_some() { Ok(true) } else { Err(AudioError::NotAudio) };
         }
-        if !self.waiting[..4].iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ') || length > LONGEST_HEADER {
+        if !self.waiting[..4].iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+            || length > LONGEST_HEADER
+        {
             return Err(AudioError::NotAudio);
         }
         let end = 8 + length + length % 2;

@@ -1,6 +1,7 @@
 //! Where an upstream is: a host and port, in the clear or through TLS, or a unix socket of this machine, and the path
 //! under which it serves the protocol. It knows nothing of connections.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use url::{Host, Url};
@@ -43,10 +44,7 @@ impl Address {
             Host::Ipv6(ip) => ip.to_string(),
         };
         let port = url.port_or_known_default().ok_or(NoAddress)?;
-        Ok(Self {
-            place: Place::Tcp { host, port, tls },
-            base: url.path().trim_end_matches('/').to_owned(),
-        })
+        Ok(Self { place: Place::Tcp { host, port, tls }, base: url.path().trim_end_matches('/').to_owned() })
     }
 
     /// The unix socket on which our own child process serves the protocol under `/v1`.
@@ -74,6 +72,17 @@ impl Address {
     }
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Place::Socket(path) => write!(f, "unix:{}", path.display()),
+            Place::Tcp { tls, .. } => {
+                write!(f, "{}://{}{}", if *tls { "https" } else { "http" }, self.authority(), self.base)
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,7 +98,9 @@ mod tests {
 
     #[test]
     fn refuses_what_it_would_have_to_ignore() {
-        for text in ["gpu-1:8000", "ftp://a/v1", "http://me:secret@a/v1", "http://a/v1?x=1", "http://a/v1#x", ""] {
+        for text in
+            ["gpu-1:8000", "ftp://a/v1", "http://me:secret@a/v1", "http://a/v1?x=1", "http://a/v1#x", ""]
+        {
             assert_eq!(Address::parse(text), Err(NoAddress), "{text}");
         }
     }

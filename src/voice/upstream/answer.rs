@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use hyper::StatusCode;
 use hyper::body::Incoming;
@@ -30,13 +30,28 @@ pub(super) enum BrokenOff {
     Broken(#[from] Broken),
     #[error("silent for too long")]
     TooSlow,
-    #[error("longer than sensible")]
-    TooLong,
+}
+
+impl BrokenOff {
+    /// For callers and the dashboard.
+    pub fn words(&self) -> &'static str {
+        match self {
+            Self::Broken(_) => "the upstream broke off in the middle of its answer",
+            Self::TooSlow => "the upstream fell silent in the middle of its answer",
+        }
+    }
+
+    pub fn is_slowness(&self) -> bool {
+        match self {
+            Self::Broken(_) => false,
+            Self::TooSlow => true,
+        }
+    }
 }
 
 /// The body of an answer. Bytes are read when they are asked for, and not before.
 pub(super) struct Body {
-    body: Incoming,
+    incoming: Incoming,
     /// Gone at the end of the body.
     connection: Option<Connection>,
     server: Arc<Server>,
@@ -49,37 +64,34 @@ pub(super) struct Body {
 impl Answered {
     pub fn new(
         head: Parts,
-        body: Incoming,
+        incoming: Incoming,
         connection: Connection,
         server: Arc<Server>,
         patience: Duration,
     ) -> Self {
         let silence = Box::pin(sleep(patience));
-        let body = Body { body, connection: Some(connection), server, patience, silence, waiting: true };
+        let body = Body { incoming, connection: Some(connection), server, patience, silence, waiting: true };
         Self { status: head.status, headers: head.headers, body }
     }
 
-    /// The media type, in lower case and without its parameters.
-    pub fn media_type(&self) -> String {
-        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    /// What it says it is, in lower case.
+    pub fn content_type(&self) -> String {
+        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_ascii_lowercase()
     }
 }
 
 impl Body {
-    /// The whole body, if it is not longer than `most`.
-    pub async fn whole(mut self, most: usize) -> Result<Bytes, BrokenOff> {
-        let Some(first) = self.next().await.transpose()? else { return Ok(Bytes::new()) };
-        let Some(second) = self.next().await.transpose()? else { return Ok(first) };
-        let mut all = BytesMut::from(first);
-        all.extend_from_slice(&second);
-        while let Some(chunk) = self.next().await.transpose()? {
-            if all.len() + chunk.len() > most {
-                return Err(BrokenOff::TooLong);
+    /// Up to `most` bytes, as far as they come.
+    pub async fn beginning(mut self, most: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while let Some(Ok(chunk)) = self.next().await {
+            all.extend_from_slice(&chunk[..chunk.len().min(most - all.len())]);
+            if all.len() == most {
+                break;
             }
-            all.extend_from_slice(&chunk);
         }
-        Ok(all.freeze())
+        all
     }
 }
 
@@ -89,7 +101,7 @@ impl Stream for Body {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let Some(connection) = &mut this.connection else { return Poll::Ready(None) };
-        let Poll::Ready(chunk) = connection.poll_chunk(&mut this.body, cx) else {
+        let Poll::Ready(chunk) = connection.poll_chunk(&mut this.incoming, cx) else {
             // A reader who took his time is no reason to blame the upstream: its silence begins now.
             if !this.waiting {
                 this.waiting = true;

@@ -10,7 +10,7 @@ pub(super) const FAILURES: u32 = 5;
 
 /// How long it stays open the first time; each failed try doubles that.
 const FIRST: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// What a breaker says of its upstream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
@@ -53,19 +53,14 @@ impl Breaker {
         }
     }
 
-    /// Failures in a row.
-    pub const fn failures(&self) -> u32 {
-        self.failures
-    }
-
     /// Whether a request may go through now.
     pub fn lets_through(&self, now: Time) -> bool {
         let shut = self.open.is_some_and(|open| open.trying || now < open.until);
         !shut && self.rests_until.is_none_or(|until| now >= until)
     }
 
-    /// A request goes through. Says whether it is the one that tries, which must end in [`Self::succeeded`],
-    /// [`Self::failed`] or [`Self::abandoned`].
+    /// A request goes through. Says whether it is the one that tries, which must end in [`Self::answered`],
+    /// [`Self::succeeded`], [`Self::failed`] or [`Self::abandoned`].
     pub fn went_through(&mut self) -> bool {
         if let Some(open) = &mut self.open {
             open.trying = true;
@@ -73,8 +68,15 @@ impl Breaker {
         self.open.is_some()
     }
 
+    /// The one that tried is being answered: others may follow, but one more failure opens the breaker again.
+    pub fn answered(&mut self) {
+        self.open = None;
+        self.failures = FAILURES - 1;
+    }
+
+    /// A request was answered to its end.
     pub fn succeeded(&mut self) {
-        *self = Self::default();
+        (self.failures, self.open) = (0, None);
     }
 
     /// The one that tried ended without an outcome: the next may try.
@@ -89,9 +91,8 @@ impl Breaker {
         self.failures = self.failures.saturating_add(1);
         let length = match self.open {
             Some(open) if tried => (open.length * 2).min(LONGEST),
-            Some(_) => return,
             None if self.failures >= FAILURES => FIRST,
-            None => return,
+            Some(_) | None => return,
         };
         self.open = Some(Open { until: now + length, length, trying: false });
     }
@@ -102,10 +103,9 @@ impl Breaker {
         self.abandoned();
     }
 
-    /// When a request may go through again, if it may not now.
-    pub fn shut_until(&self, now: Time) -> Option<Time> {
-        let open = self.open.map(|open| open.until);
-        open.max(self.rests_until).filter(|until| now < *until)
+    /// How long it asked to be left alone, if it still does and nothing worse is known of it.
+    pub fn rests_until(&self, now: Time) -> Option<Time> {
+        self.rests_until.filter(|until| now < *until && self.open.is_none())
     }
 }
 
@@ -135,18 +135,30 @@ mod tests {
         assert!(!breaker.lets_through(later), "only one may try");
         assert_eq!(breaker.health(later), Health::Trying);
         breaker.succeeded();
-        assert_eq!((breaker.health(later), breaker.failures()), (Health::Healthy, 0));
+        assert_eq!(breaker.health(later), Health::Healthy);
     }
 
     #[test]
     fn a_failed_try_doubles_the_pause_up_to_a_minute() {
         let (mut breaker, mut now) = (opened(), START);
         for seconds in [5, 10, 20, 40, 60, 60] {
-            assert_eq!(breaker.shut_until(now), Some(now + Duration::from_secs(seconds)));
-            now = now + Duration::from_secs(seconds);
+            let until = now + Duration::from_secs(seconds);
+            assert!(!breaker.lets_through(until - Duration::from_millis(1)), "{seconds}");
+            now = until;
             assert!(breaker.lets_through(now) && breaker.went_through());
             breaker.failed(now, true);
         }
+    }
+
+    #[test]
+    fn who_answers_and_breaks_off_is_left_alone_again() {
+        let mut breaker = opened();
+        let later = START + FIRST;
+        breaker.went_through();
+        breaker.answered();
+        assert!(breaker.lets_through(later));
+        breaker.failed(later, false);
+        assert!(!breaker.lets_through(later));
     }
 
     #[test]

@@ -2,11 +2,15 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future, stream};
 use hyper::header::{HeaderMap, HeaderValue};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::super::{Answer, Chat, Fault, Question};
 use super::Model;
+use super::relay::Form;
 use super::request::Call;
 
 /// The longest answer that is taken in one piece.
@@ -15,19 +19,28 @@ const WHOLE: usize = 32 * 1024 * 1024;
 #[async_trait]
 impl Chat for Model {
     async fn chat(&self, question: Question) -> Result<Answer, Fault> {
+        let form = if question.streamed { Form::Events } else { Form::Json };
         let accept = if question.streamed { "text/event-stream" } else { "application/json" };
-        let body = self.named(&question.body)?;
         let json = HeaderValue::from_static("application/json");
-        let answered = self.ask(&Call::post("/chat/completions", json, accept, body)).await?;
-        let headers = relayed(&answered.headers);
-        let model = self.clone();
-        if !question.streamed {
-            let whole = answered.body.whole(WHOLE).await.map_err(|why| self.broken_off(&why))?;
-            return Ok(Answer { headers, bytes: stream::once(async { Ok(whole) }).boxed() });
+        let call = Call::post("/chat/completions", json, accept, self.named(&question.body)?);
+        let mut relay = self.ask(&call, form).await?;
+        let headers = relayed(&relay.headers);
+        if question.streamed {
+            return Ok(Answer { headers, bytes: relay.boxed() });
         }
-        let bytes = answered.body.map(move |chunk| chunk.map_err(|why| model.broken_off(&why))).boxed();
-        Ok(Answer { headers, bytes })
+        let whole = relay.whole(WHOLE).await?;
+        if serde_json::from_slice::<Completion>(&whole).is_err() {
+            return Err(relay.nonsense("the upstream's answer is no completion"));
+        }
+        Ok(Answer { headers, bytes: stream::once(future::ready(Ok(whole))).boxed() })
     }
+}
+
+/// As much of a completion as tells it from nonsense.
+#[derive(Deserialize)]
+struct Completion {
+    #[serde(rename = "choices")]
+    _choices: Vec<IgnoredAny>,
 }
 
 impl Model {
@@ -39,17 +52,17 @@ impl Model {
         };
         let rest = body.slice(open + 1..);
         let is_empty = rest.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'}');
-        let name = serde_json::Value::from(self.0.settings.model.as_str());
-        let head = if is_empty { format!("{{\"model\":{name}") } else { format!("{{\"model\":{name},") };
-        Ok(vec![Bytes::from(head), rest])
+        let name = Value::from(self.0.settings.model.as_str());
+        let comma = if is_empty { "" } else { "," };
+        Ok(vec![Bytes::from(format!("{{\"model\":{name}{comma}")), rest])
     }
 }
 
-/// The headers that callers may see.
+/// The headers that callers may see. Those of our own limits (`x-ratelimit-limit` and its two sisters) are not theirs.
 fn relayed(headers: &HeaderMap) -> Vec<(String, String)> {
     let wanted = |name: &str| {
-        matches!(name, "x-request-id" | "openai-processing-ms" | "openai-version")
-            || (name.starts_with("x-ratelimit-") && name.matches('-').count() > 2)
+        let limit = name.strip_prefix("x-ratelimit-").is_some_and(|rest| rest.contains('-'));
+        limit || matches!(name, "x-request-id" | "openai-processing-ms" | "openai-version")
     };
     headers
         .iter()

@@ -41,11 +41,6 @@ impl Events {
         None
     }
 
-    /// Whether an event has begun that has not ended.
-    pub fn is_within(&self) -> bool {
-        !self.unread.is_empty() || !self.data.is_empty()
-    }
-
     fn line(&mut self) -> Option<BytesMut> {
         let Some(end) = self.unread[self.searched..].iter().position(|byte| *byte == b'\n') else {
             self.searched = self.unread.len();
@@ -75,7 +70,6 @@ mod tests {
                 seen.extend(std::iter::from_fn(|| events.next()));
             }
             assert_eq!(seen, [&b"{\"a\":1}"[..], b"b\nc", b"[DONE]"], "pieces of {size}");
-            assert!(!events.is_within());
         }
     }
 

@@ -1,4 +1,4 @@
-//! Names of languages as OpenAI's `verbose_json` spells them (`english`), made ISO 639-1 (`en`). The list is Whisper's.
+//! Names of languages as `OpenAI`'s `verbose_json` spells them (`english`), made ISO 639-1 (`en`). The list is Whisper's.
 
 /// The code of a language's English name; what is a code already, or unknown, stays as it is, in lower case.
 pub(super) fn code(language: &str) -> String {
@@ -31,9 +31,13 @@ mod tests {
 
     #[test]
     fn names_become_codes_and_codes_stay() {
-        for (given, code_) in
-            [("english", "en"), ("French", "fr"), ("haitian creole", "ht"), ("de", "de"), ("Klingon", "klingon")]
-        {
+        for (given, code_) in [
+            ("english", "en"),
+            ("French", "fr"),
+            ("haitian creole", "ht"),
+            ("de", "de"),
+            ("Klingon", "klingon"),
+        ] {
             assert_eq!(code(given), code_);
         }
     }

@@ -19,19 +19,26 @@ impl Form {
 
     pub fn field(&mut self, name: &str, value: &str) {
         let boundary = &self.boundary;
-        self.fields.push_str(&format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        ));
+        let field =
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        self.fields.push_str(&field);
+    }
+
+    pub fn optional(&mut self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.field(name, value);
+        }
     }
 
     /// The header that goes with it, and the body: the fields, then `file` in its parts.
     pub fn finish(self, file_name: &str, file: impl IntoIterator<Item = Bytes>) -> (HeaderValue, Vec<Bytes>) {
         let Self { boundary, mut fields } = self;
-        fields.push_str(&format!(
+        let head = format!(
             "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
              Content-Type: application/octet-stream\r\n\r\n",
             plain(file_name)
-        ));
+        );
+        fields.push_str(&head);
         let mut parts = vec![Bytes::from(fields)];
         parts.extend(file);
         parts.push(Bytes::from(format!("\r\n--{boundary}--\r\n")));

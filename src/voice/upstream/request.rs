@@ -25,7 +25,12 @@ pub(super) struct Call {
 }
 
 impl Call {
-    pub fn post(path: &'static str, content_type: HeaderValue, accept: &'static str, parts: Vec<Bytes>) -> Self {
+    pub fn post(
+        path: &'static str,
+        content_type: HeaderValue,
+        accept: &'static str,
+        parts: Vec<Bytes>,
+    ) -> Self {
         let accept = HeaderValue::from_static(accept);
         Self { method: Method::POST, path, content_type: Some(content_type), accept, parts }
     }
@@ -39,7 +44,8 @@ impl Call {
             .expect("the path of a parsed URL and a path of ours make a path");
         let headers = request.headers_mut();
         headers.insert(HOST, host.clone());
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("agentphone/", env!("CARGO_PKG_VERSION"))));
+        headers
+            .insert(USER_AGENT, HeaderValue::from_static(concat!("agentphone/", env!("CARGO_PKG_VERSION"))));
         headers.insert(ACCEPT, self.accept.clone());
         if let Some(content_type) = &self.content_type {
             headers.insert(CONTENT_TYPE, content_type.clone());

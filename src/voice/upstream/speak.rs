@@ -2,17 +2,17 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, future, stream};
+use futures_util::{StreamExt, stream};
 use hyper::header::HeaderValue;
 use serde_json::json;
 
 use super::super::{Fault, Speak, Speech, Utterance};
 use super::Model;
-use super::answer::Answered;
+use super::relay::{Form, Relay};
 use super::request::Call;
-use super::wav::{Header, Samples};
+use super::wav::{Header, NoWav, Samples};
 
-/// Samples a second of `audio/pcm`, as the protocol has it.
+/// Samples a second of raw sound that does not say it, as the protocol has it.
 const PCM_RATE: u32 = 24_000;
 
 #[async_trait]
@@ -27,35 +27,95 @@ impl Speak for Model {
         });
         let json = HeaderValue::from_static("application/json");
         let call = Call::post("/audio/speech", json, "audio/wav", vec![Bytes::from(body.to_string())]);
-        let mut answered = self.ask(&call).await?;
-        let (rate, first) = match answered.media_type().as_str() {
-            "audio/pcm" => (PCM_RATE, Bytes::new()),
-            _ => self.header(&mut answered).await?,
+        let mut relay = self.ask(&call, Form::Sound).await?;
+        let (rate, first) = match raw_rate(&relay.content_type) {
+            Some(rate) => (rate, Bytes::new()),
+            None => self.header(&mut relay).await?,
         };
-        let (model, mut samples) = (self.clone(), Samples::default());
-        let chunks = stream::once(future::ready(Ok(first)))
-            .chain(answered.body)
-            .map(move |chunk| match chunk {
-                Ok(bytes) => Ok(samples.push(&bytes)),
-                Err(why) => Err(model.broken_off(&why)),
-            })
-            .boxed();
-        Ok(Speech { rate, chunks })
+        let sounding =
+            Sounding { relay, samples: Samples::default(), first: Some(first), any: false, over: false };
+        Ok(Speech { rate, chunks: stream::unfold(sounding, Sounding::next).boxed() })
     }
+}
+
+/// The rate of sound without a header, if it is that.
+fn raw_rate(content_type: &str) -> Option<u32> {
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_raw = matches!(parts.next(), Some("audio/pcm" | "audio/x-pcm" | "audio/l16"));
+    let told = parts.find_map(|part| part.strip_prefix("rate=")?.parse().ok());
+    is_raw.then(|| told.filter(|rate| *rate > 0).unwrap_or(PCM_RATE))
 }
 
 impl Model {
     /// Reads as far as the samples begin.
-    async fn header(&self, answered: &mut Answered) -> Result<(u32, Bytes), Fault> {
+    async fn header(&self, relay: &mut Relay) -> Result<(u32, Bytes), Fault> {
         let mut header = Header::default();
-        while let Some(chunk) = answered.body.next().await {
-            let chunk = chunk.map_err(|why| self.broken_off(&why))?;
+        while let Some(chunk) = relay.next().await.transpose()? {
             match header.push(&chunk) {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => {}
-                Err(why) => return Err(self.failed(&why.to_string())),
+                Err(why @ NoWav::Form { .. }) => {
+                    relay.nonsense("the upstream's sound is not mono with 16 bits");
+                    return Err(self.failed(&why.to_string()));
+                }
+                Err(NoWav::Other) => {
+                    return Err(relay.nonsense("the upstream's sound is neither WAV nor PCM"));
+                }
             }
         }
-        Err(self.failed("its sound ended before it began"))
+        Err(relay.nonsense("the upstream's sound ended before it began"))
+    }
+}
+
+/// Sound on its way.
+struct Sounding {
+    relay: Relay,
+    samples: Samples,
+    /// What came with the header.
+    first: Option<Bytes>,
+    /// Whether there was a sample yet.
+    any: bool,
+    over: bool,
+}
+
+impl Sounding {
+    async fn next(mut self) -> Option<(Result<Vec<i16>, Fault>, Self)> {
+        while !self.over {
+            let bytes = match self.first.take() {
+                Some(first) => Some(Ok(first)),
+                None => self.relay.next().await,
+            };
+            let samples = match bytes {
+                Some(Ok(bytes)) => Ok(self.samples.push(&bytes)),
+                Some(Err(fault)) => Err(fault),
+                None if self.any => return None,
+                None => Err(self.relay.nonsense("the upstream's sound is empty")),
+            };
+            self.over = samples.is_err();
+            if samples.as_ref().is_ok_and(Vec::is_empty) {
+                continue;
+            }
+            self.any = true;
+            return Some((samples, self));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::raw_rate;
+
+    #[test]
+    fn raw_sound_tells_its_rate_or_has_the_protocols() {
+        for (content_type, rate) in [
+            ("audio/pcm", Some(24_000)),
+            ("audio/pcm; rate=16000", Some(16_000)),
+            ("audio/l16;channels=1;rate=22050", Some(22_050)),
+            ("audio/pcm;rate=0", Some(24_000)),
+            ("audio/wav", None),
+        ] {
+            assert_eq!(raw_rate(content_type), rate, "{content_type}");
+        }
     }
 }

@@ -15,7 +15,9 @@ const EXTENSIBLE: u16 = 0xFFFE;
 pub(super) enum NoWav {
     #[error("its sound is no WAV")]
     Other,
-    #[error("its sound has {channels} channels of {bits} bits in encoding {encoding}; mono PCM of 16 bits is needed")]
+    #[error(
+        "its sound has {channels} channels of {bits} bits in encoding {encoding}; mono PCM of 16 bits is needed"
+    )]
     Form { channels: u16, bits: u16, encoding: u16 },
 }
 
