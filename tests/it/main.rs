@@ -39,6 +39,9 @@ mod retries;
 mod erase;
 mod search;
 
+// Contract 13 and 19: what voice AI used is counted.
+mod metering;
+
 // Properties.
 mod backoff;
 mod paging;

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::voice::{Heard, Segment, Word};
@@ -172,11 +171,6 @@ impl Transcript {
         }
         out
     }
-}
-
-/// What a stream says at its end.
-pub fn usage(seconds: f64) -> serde_json::Value {
-    json!({"type": "duration", "seconds": seconds})
 }
 
 /// `00:01:02,345`
