@@ -16,6 +16,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::RequestId;
 
 mod acting;
+mod ai;
 pub mod answer;
 pub mod api;
 mod auth;
@@ -52,7 +53,7 @@ impl utoipa::Modify for BearerKey {
 }
 
 fn documented() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi()).merge(v1::router()).merge(api::router())
+    OpenApiRouter::with_openapi(Document::openapi()).merge(v1::router()).merge(api::router()).merge(ai::router())
 }
 
 /// The `OpenAPI` document, as `agentphone openapi` prints it.
@@ -114,7 +115,6 @@ const LATER: &[&str] = &[
     "/v1/location",
     "/integrations",
     "/v1/contacts",
-    "/api/v1",
 ];
 
 /// Signing up is how one gets a key.
@@ -140,7 +140,7 @@ async fn unknown(request: Request) -> Error {
 async fn front_door(State(front): State<Front>, mut request: Request, next: Next) -> Response {
     let id = RequestId::new(&front.app.ids);
     let path = without_trailing_slash(&mut request);
-    let door = answer::Door::of(&path);
+    let door = answer::Door::of(&path, request.headers());
     let is_guarded = ["/v1", "/v0", "/api", "/integrations", "/sim"]
         .iter()
         .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
@@ -151,7 +151,8 @@ async fn front_door(State(front): State<Front>, mut request: Request, next: Next
         let allowed = guard(&front, &mut request, &path, &mut left).await;
         // What is allowed under /sim may be larger; the network reads it itself.
         let is_read_there = path.starts_with("/sim/") && allowed.is_ok();
-        let taken = if is_read_there { Ok(()) } else { extract::take_in(&mut request).await };
+        let room = ai::room(&path).unwrap_or(extract::ROOM);
+        let taken = if is_read_there { Ok(()) } else { extract::take_in(&mut request, room).await };
         match allowed.and(taken) {
             Ok(()) => next.run(request).await,
             Err(error) => error.into_response(),

@@ -2,6 +2,12 @@
 //! out, as plain data and streams, the same for a server far away and for the engines in our own child process. It
 //! knows no accounts, no HTTP doors and no database; `http/ai/` does.
 
+pub mod audio;
+pub mod child;
+pub mod engine;
+pub mod engines;
+pub mod hearing;
+pub mod table;
 pub mod upstream;
 
 use std::sync::Arc;
@@ -144,3 +150,8 @@ pub trait Speak: Send + Sync {
 pub trait Chat: Send + Sync {
     async fn chat(&self, question: Question) -> Result<Answer, Fault>;
 }
+
+/// What can be asked for any of the three: who it is asked of decides what it can do.
+pub trait Engine: Listen + Speak + Chat {}
+
+impl<T: Listen + Speak + Chat> Engine for T {}
