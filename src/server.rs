@@ -79,7 +79,8 @@ impl Server {
         let lines = abilities(&config, &carriers);
         let settler = Settler::new(db.clone(), ids.clone(), clock.clone(), tasks.clone());
         let accepter = Accepter::new(db.clone(), ids.clone(), lines.clone(), tasks.clone());
-        let (engines, upstreams) = (engines(&config, &clock, &ids)?, Upstreams::new(clock.clone(), ids.clone()));
+        let (engines, upstreams) =
+            (engines(&config, &clock, &ids)?, Upstreams::new(clock.clone(), ids.clone()));
         let app = App::new(Parts {
             region,
             net: net::Client::new(policy(&config)?),

@@ -201,7 +201,8 @@ impl Voice {
         for (public, stand_in) in &self.stand_ins {
             let setting = format!("voice.stand_ins.{public:?}");
             let model = self.models.get(stand_in);
-            let model = model.with_context(|| format!("{setting} names {stand_in:?}, which is not configured"))?;
+            let model =
+                model.with_context(|| format!("{setting} names {stand_in:?}, which is not configured"))?;
             let wanted = self.public_task(public);
             ensure!(
                 wanted.is_none() || wanted == self.task_of(stand_in, model),

@@ -307,7 +307,10 @@ pub enum AiErrors {
     Payment(#[to_schema] AiError),
     #[response(status = 404, description = "There is no such model or path")]
     NotFound(#[to_schema] AiError),
-    #[response(status = 429, description = "Too many requests, or the engine is busy; Retry-After says for how long")]
+    #[response(
+        status = 429,
+        description = "Too many requests, or the engine is busy; Retry-After says for how long"
+    )]
     TooMany(#[to_schema] AiError),
     #[response(status = 500, description = "The engine failed, or none is configured: the setting is named")]
     Engine(#[to_schema] AiError),

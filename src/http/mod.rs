@@ -53,7 +53,10 @@ impl utoipa::Modify for BearerKey {
 }
 
 fn documented() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(Document::openapi()).merge(v1::router()).merge(api::router()).merge(ai::router())
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(v1::router())
+        .merge(api::router())
+        .merge(ai::router())
 }
 
 /// The `OpenAPI` document, as `agentphone openapi` prints it.

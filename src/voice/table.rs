@@ -75,7 +75,9 @@ impl Table {
         let made: HashMap<&str, Answering> = config
             .models
             .iter()
-            .filter_map(|(name, model)| Some((name.as_str(), answering(config, name, model, engine(name, model)?))))
+            .filter_map(|(name, model)| {
+                Some((name.as_str(), answering(config, name, model, engine(name, model)?)))
+            })
             .collect();
         let mut table = Self::default();
         for (name, task) in [
@@ -86,7 +88,8 @@ impl Table {
             let name = table.add(config, &made, name, task);
             table.public.insert(task, name);
         }
-        let further = config.models.iter().filter_map(|(name, model)| Some((name, config.task_of(name, model)?)));
+        let further =
+            config.models.iter().filter_map(|(name, model)| Some((name, config.task_of(name, model)?)));
         let aliases = config.stand_ins.iter().filter_map(|(name, model)| {
             let model = config.models.get_key_value(model)?;
             Some((name, config.task_of(model.0, model.1)?))
@@ -175,7 +178,8 @@ impl Table {
         let name = self.model(Task::Speech, asked)?;
         let known = self.voices.iter().find(|it| it.id == voice);
         known.ok_or_else(|| Unknown::Voice { voice: voice.to_owned() })?;
-        let mut speakers = self.order.iter().filter(|it| it.task == Task::Speech && !it.answering.is_empty()).peekable();
+        let mut speakers =
+            self.order.iter().filter(|it| it.task == Task::Speech && !it.answering.is_empty()).peekable();
         if name.speaker(voice).is_some() || speakers.peek().is_none() {
             return Ok(name);
         }

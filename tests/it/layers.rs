@@ -68,7 +68,9 @@ fn exception(path: &Path, to: &str, rest: &str) -> Result<(), &'static str> {
             Err("the app holds two small stores of http and nothing else of it")
         }
         ("app", "jobs")
-            if !["settler::Settler", "accepter::Accepter", "meter::Meter"].iter().any(|held| rest.starts_with(held)) =>
+            if !["settler::Settler", "accepter::Accepter", "meter::Meter"]
+                .iter()
+                .any(|held| rest.starts_with(held)) =>
         {
             Err("the app holds the accepter, the settler and the meter and no other job")
         }

@@ -82,7 +82,8 @@ impl Form {
             "model" => self.model = Some(value),
             "prompt" => self.prompt = Some(value),
             "language" => {
-                let is_code = (2..=3).contains(&value.len()) && value.bytes().all(|it| it.is_ascii_alphabetic());
+                let is_code =
+                    (2..=3).contains(&value.len()) && value.bytes().all(|it| it.is_ascii_alphabetic());
                 let language = is_code.then(|| value.to_ascii_lowercase());
                 self.language = Some(language.ok_or_else(|| wrong("an ISO 639-1 code such as en"))?);
             }
@@ -92,7 +93,8 @@ impl Form {
             }
             "response_format" => {
                 let written = Written::parse(&value);
-                self.written = Some(written.ok_or_else(|| wrong("one of json, text, srt, verbose_json, vtt"))?);
+                self.written =
+                    Some(written.ok_or_else(|| wrong("one of json, text, srt, verbose_json, vtt"))?);
             }
             "timestamp_granularities" | "timestamp_granularities[]" => match Granularity::parse(&value) {
                 Some(Granularity::Word) => self.words = true,
@@ -112,7 +114,11 @@ impl Form {
     fn check(self) -> Result<Self> {
         let written = self.written.unwrap_or(Written::Json);
         let Some(file) = &self.file else {
-            return Err(Error::field("file", "missing", "file is required: the recording, as multipart/form-data"));
+            return Err(Error::field(
+                "file",
+                "missing",
+                "file is required: the recording, as multipart/form-data",
+            ));
         };
         if file.len() > FILE_BYTES {
             let message = format!("file may have {} MiB at most", FILE_BYTES >> 20);

@@ -66,9 +66,12 @@ impl Form {
             Self::Object => begins(b"{"),
             Self::TextOrList => begins(b"\"["),
             Self::TextOrObject => begins(b"\"{"),
-            Self::Whole(least, most) => text.parse().is_ok_and(|number: i64| (least..=most).contains(&number)),
+            Self::Whole(least, most) => {
+                text.parse().is_ok_and(|number: i64| (least..=most).contains(&number))
+            }
             Self::Number(least, most) => {
-                begins(b"-0123456789") && text.parse().is_ok_and(|number: f64| (least..=most).contains(&number))
+                begins(b"-0123456789")
+                    && text.parse().is_ok_and(|number: f64| (least..=most).contains(&number))
             }
         }
     }
@@ -124,9 +127,14 @@ fn no_object(error: &serde_json::Error) -> Error {
 fn stream_options<'a>(fields: &Fields<'a>, streamed: bool) -> Result<Fields<'a>> {
     let given = fields.get("stream_options");
     if given.is_some() && !streamed {
-        return Err(Error::field("stream_options", "value", "stream_options is only allowed when stream is true"));
+        return Err(Error::field(
+            "stream_options",
+            "value",
+            "stream_options is only allowed when stream is true",
+        ));
     }
-    let options: Fields<'a> = serde_json::from_str(given.unwrap_or("{}")).map_err(|error| no_object(&error))?;
+    let options: Fields<'a> =
+        serde_json::from_str(given.unwrap_or("{}")).map_err(|error| no_object(&error))?;
     let flag = options.get("include_usage");
     if flag.is_some_and(|text| !Form::Flag.fits(text)) {
         let message = "stream_options.include_usage must be true or false";
@@ -174,17 +182,29 @@ fn check_format(format: Option<&str>) -> Result<()> {
     match fields.get("type") {
         Some("\"json_schema\"") => {}
         Some(kind) if Form::Text.fits(kind) => return Ok(()),
-        _ => return refused("response_format.type", "response_format.type must be text, json_object or json_schema"),
+        _ => {
+            return refused(
+                "response_format.type",
+                "response_format.type must be text, json_object or json_schema",
+            );
+        }
     }
-    let named: Option<Fields<'_>> = fields.get("json_schema").and_then(|text| serde_json::from_str(text).ok());
+    let named: Option<Fields<'_>> =
+        fields.get("json_schema").and_then(|text| serde_json::from_str(text).ok());
     let Some(named) = named else {
         return refused("response_format.json_schema", "response_format.json_schema must be an object");
     };
     if !named.get("name").is_some_and(|name| Form::Text.fits(name)) {
-        return refused("response_format.json_schema.name", "response_format.json_schema.name must be a string");
+        return refused(
+            "response_format.json_schema.name",
+            "response_format.json_schema.name must be a string",
+        );
     }
     if named.get("schema").is_some_and(|schema| !Form::Object.fits(schema)) {
-        return refused("response_format.json_schema.schema", "response_format.json_schema.schema must be an object");
+        return refused(
+            "response_format.json_schema.schema",
+            "response_format.json_schema.schema must be an object",
+        );
     }
     Ok(())
 }
@@ -200,8 +220,9 @@ mod tests {
 
     #[test]
     fn everything_but_the_model_is_passed_on_as_it_came() {
-        let (model, text, wants_usage) =
-            body(r#"{"model":"m","messages":[{"role":"user","content":"a  b","x":1.0}],"top_k":5,"seed":null}"#);
+        let (model, text, wants_usage) = body(
+            r#"{"model":"m","messages":[{"role":"user","content":"a  b","x":1.0}],"top_k":5,"seed":null}"#,
+        );
         assert_eq!((model.as_deref(), wants_usage), (Some("m"), false));
         assert_eq!(text, r#"{"messages":[{"role":"user","content":"a  b","x":1.0}],"top_k":5,"seed":null}"#);
     }
@@ -210,10 +231,14 @@ mod tests {
     fn what_a_stream_used_is_always_asked_for() {
         let messages = r#""messages":[{"role":"user","content":"a"}]"#;
         let (_, text, wants_usage) = body(&format!(r#"{{{messages},"stream":true}}"#));
-        assert_eq!(text, format!(r#"{{{messages},"stream":true,"stream_options":{{"include_usage":true}}}}"#));
+        assert_eq!(
+            text,
+            format!(r#"{{{messages},"stream":true,"stream_options":{{"include_usage":true}}}}"#)
+        );
         assert!(!wants_usage);
         let options = r#"{"x":1,"include_usage":true}"#;
-        let (_, text, wants_usage) = body(&format!(r#"{{"stream":true,"stream_options":{options},{messages}}}"#));
+        let (_, text, wants_usage) =
+            body(&format!(r#"{{"stream":true,"stream_options":{options},{messages}}}"#));
         assert_eq!(text, format!(r#"{{"stream":true,"stream_options":{options},{messages}}}"#));
         assert!(wants_usage);
     }
@@ -242,11 +267,19 @@ mod tests {
             (format!(r#"{{{one},"stop":5}}"#), "stop must be"),
             (format!(r#"{{{one},"tools":{{}}}}"#), "tools must be an array"),
             (format!(r#"{{{one},"stream_options":{{}}}}"#), "only allowed when stream"),
-            (format!(r#"{{{one},"stream":true,"stream_options":{{"include_usage":1}}}}"#), "include_usage must be"),
-            (format!(r#"{{{one},"response_format":{{}}}}"#), "response_format.type"),
-            (format!(r#"{{{one},"response_format":{{"type":"json_schema"}}}}"#), "json_schema must be an object"),
             (
-                format!(r#"{{{one},"response_format":{{"type":"json_schema","json_schema":{{"name":"a","schema":5}}}}}}"#),
+                format!(r#"{{{one},"stream":true,"stream_options":{{"include_usage":1}}}}"#),
+                "include_usage must be",
+            ),
+            (format!(r#"{{{one},"response_format":{{}}}}"#), "response_format.type"),
+            (
+                format!(r#"{{{one},"response_format":{{"type":"json_schema"}}}}"#),
+                "json_schema must be an object",
+            ),
+            (
+                format!(
+                    r#"{{{one},"response_format":{{"type":"json_schema","json_schema":{{"name":"a","schema":5}}}}}}"#
+                ),
                 "schema must be an object",
             ),
         ] {

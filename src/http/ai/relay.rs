@@ -80,13 +80,18 @@ pub fn relay(
     measure: Measure,
 ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + Unpin + 'static {
     let broken = BytesMut::new();
-    let relay = Relay { engine, broken, model, wants_usage, measure, begun: false, finished: false, ended: false };
+    let relay =
+        Relay { engine, broken, model, wants_usage, measure, begun: false, finished: false, ended: false };
     stream::unfold(relay, async |mut relay| Some((relay.next().await?, relay))).boxed()
 }
 
 impl Relay {
     /// What there is to say next; `None` at the end.
     async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
+        if self.ended {
+            // The end behind `[DONE]` is read too, so that the engine's connection can be used again.
+            self.engine.next().await;
+        }
         while !self.ended {
             let said = match self.engine.next().await {
                 Some(Ok(bytes)) => self.take(&bytes),

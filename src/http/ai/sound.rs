@@ -47,7 +47,9 @@ impl Sound {
                     bytes
                 }
                 Some(Err(fault)) => Err(fault),
-                None if self.samples == 0 => Err(Fault::Failed { message: "The engine said nothing".to_owned() }),
+                None if self.samples == 0 => {
+                    Err(Fault::Failed { message: "The engine said nothing".to_owned() })
+                }
                 None => encode(self.format, encoder, |it| it.finish()).await.1,
             };
             match made {

@@ -186,9 +186,14 @@ mod tests {
 
     fn transcript() -> Transcript {
         let mut transcript = Transcript::default();
-        let segment = |start, end, text: &str| Heard::Segment(Segment { start, end, text: text.to_owned(), ..Segment::default() });
-        let heard =
-            [Heard::Language("en".to_owned()), segment(0.0, 1.5, " Hello there."), segment(3661.25, 3662.0, "Bye --> now. ")];
+        let segment = |start, end, text: &str| {
+            Heard::Segment(Segment { start, end, text: text.to_owned(), ..Segment::default() })
+        };
+        let heard = [
+            Heard::Language("en".to_owned()),
+            segment(0.0, 1.5, " Hello there."),
+            segment(3661.25, 3662.0, "Bye --> now. "),
+        ];
         let new: Vec<String> = heard.into_iter().map(|it| transcript.add(it)).collect();
         assert_eq!(new, ["", "Hello there.", " Bye --> now. "]);
         transcript
@@ -206,7 +211,11 @@ mod tests {
         let transcript = transcript();
         let srt = "1\n00:00:00,000 --> 00:00:01,500\nHello there.\n\n2\n01:01:01,250 --> 01:01:02,000\nBye --> now.\n\n";
         assert_eq!(transcript.srt(4000.0), srt);
-        assert!(transcript.vtt(4000.0).starts_with("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nHello there.\n\n01:01:01.250"));
+        assert!(
+            transcript
+                .vtt(4000.0)
+                .starts_with("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nHello there.\n\n01:01:01.250")
+        );
         assert!(transcript.vtt(4000.0).ends_with("Bye -> now.\n\n"));
     }
 

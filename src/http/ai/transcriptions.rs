@@ -157,7 +157,8 @@ impl Hearing {
             })
         };
         let events = stream::unfold(Some(self), one_more);
-        let said = events.filter(|it| std::future::ready(it.as_ref().map_or(true, |bytes| !bytes.is_empty())));
+        let said =
+            events.filter(|it| std::future::ready(it.as_ref().map_or(true, |bytes| !bytes.is_empty())));
         said.boxed()
     }
 

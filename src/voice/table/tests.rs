@@ -79,15 +79,22 @@ async fn without_a_name_the_public_one_is_meant() {
     assert!(table.model(Task::Chat, Some("orpheus")).is_err(), "it does something else");
     let setting = "voice.models.\"whisper-large-v3\"";
     let nobody = table.model(Task::Transcription, None).unwrap();
-    let answering = nobody.first(|it| Some(it.engine.chat(Question { body: "{}".into(), streamed: false }))).await;
+    let answering =
+        nobody.first(|it| Some(it.engine.chat(Question { body: "{}".into(), streamed: false }))).await;
     assert_eq!(answering.map(|_| ()).unwrap_err(), Fault::NotConfigured { setting: setting.to_owned() });
 }
 
 #[tokio::test]
 async fn fallbacks_are_asked_when_the_first_fails_and_not_when_it_refuses() {
-    let model = |name: &str, fallback: &str| format!("{name} = {{ {URL}, task = \"chat\", fallback = [{fallback}] }}");
-    let models =
-        [model("fails", "\"refuses\""), model("both", "\"good\""), model("refuses", "\"good\""), model("good", "")];
+    let model = |name: &str, fallback: &str| {
+        format!("{name} = {{ {URL}, task = \"chat\", fallback = [{fallback}] }}")
+    };
+    let models = [
+        model("fails", "\"refuses\""),
+        model("both", "\"good\""),
+        model("refuses", "\"good\""),
+        model("good", ""),
+    ];
     let table = table(&format!("{{ {} }}", models.join(", ")), "{}", &["both"]);
     assert!(matches!(chat(&table, Some("fails")).await, Err(Fault::Refused { .. })));
     assert!(matches!(chat(&table, Some("refuses")).await, Err(Fault::Refused { .. })));

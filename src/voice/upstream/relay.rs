@@ -108,6 +108,13 @@ impl Relay {
         Ok(all.freeze())
     }
 
+    /// The answer is whole.
+    fn good(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.succeeded();
+        }
+    }
+
     /// What came cannot be used, for this reason. A well-ended answer is not counted against the upstream any more.
     pub fn nonsense(&mut self, what: &'static str) -> Fault {
         match self.lease.take() {
@@ -126,23 +133,27 @@ impl Stream for Relay {
             Some(first) => Some(Ok(first)),
             None => ready!(this.body.poll_next_unpin(cx)),
         };
-        let Some(lease) = this.lease.as_ref() else { return Poll::Ready(None) };
+        let Some(lease) = this.lease.as_ref() else {
+            // All that matters has been said. With the proper end the connection can be kept.
+            return Poll::Ready(chunk.and_then(Result::ok).map(Ok));
+        };
         match chunk {
             Some(Ok(chunk)) => {
                 lease.server().bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
                 if this.form == Form::Events {
                     this.tail.push(&chunk);
                 }
+                if this.tail.is_done() {
+                    this.good();
+                }
                 Poll::Ready(Some(Ok(chunk)))
             }
             Some(Err(why)) => Poll::Ready(Some(Err(this.nonsense(why.words())))),
-            None if this.form == Form::Events && !this.tail.is_done() => {
+            None if this.form == Form::Events => {
                 Poll::Ready(Some(Err(this.nonsense("the upstream broke off in the middle of its answer"))))
             }
             None => {
-                if let Some(lease) = this.lease.take() {
-                    lease.succeeded();
-                }
+                this.good();
                 Poll::Ready(None)
             }
         }
@@ -154,7 +165,7 @@ impl Stream for Relay {
 struct Tail(Vec<u8>);
 
 impl Tail {
-    const LENGTH: usize = 16;
+    const LENGTH: usize = 24;
 
     fn push(&mut self, bytes: &[u8]) {
         let new = &bytes[bytes.len().saturating_sub(Self::LENGTH)..];
@@ -164,13 +175,21 @@ impl Tail {
     }
 
     fn is_done(&self) -> bool {
-        self.0.trim_ascii_end().ends_with(b"[DONE]")
+        let line = self.0.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        line == b"data: [DONE]" || line == b"data:[DONE]"
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tail_does_not_take_words_for_the_end() {
+        let mut tail = Tail::default();
+        tail.push(b"data: {\"content\":\"they write data: [DONE]");
+        assert!(!tail.is_done());
+    }
 
     #[test]
     fn a_tail_sees_the_end_however_it_is_cut() {
