@@ -17,6 +17,8 @@ mod chat;
 mod health;
 #[cfg(feature = "engines")]
 mod llama;
+#[cfg(feature = "orpheus")]
+mod orpheus;
 mod piper;
 mod queue;
 mod serve;
@@ -145,6 +147,9 @@ fn open(ordered: &Ordered, threads: usize) -> anyhow::Result<Arc<dyn Loaded>> {
         #[cfg(not(feature = "engines"))]
         EngineKind::Llama => bail!("this build has no llama.cpp"),
         EngineKind::Whisper => bail!("this build has no Whisper"),
+        #[cfg(feature = "orpheus")]
+        EngineKind::Orpheus => Ok(Arc::new(orpheus::Orpheus::open(ordered, threads)?)),
+        #[cfg(not(feature = "orpheus"))]
         EngineKind::Orpheus => bail!("this build has no Orpheus"),
     }
 }
