@@ -53,6 +53,9 @@ mod segments;
 // Upstreams of voice AI that behave as they are told.
 mod upstream;
 
+// The child process of the built-in engines.
+mod engines;
+
 // The simulated network by itself.
 mod network;
 
