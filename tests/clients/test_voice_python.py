@@ -120,7 +120,7 @@ def test_transcription_with_times(ai, upstream) -> None:
     create = ai.client.audio.transcriptions.create
     wanted = {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]}
     heard = ai.wait(create(model="whisper-large-v3", file=("a.wav", wav(4.0)), **wanted))
-    assert (heard.text, heard.duration) == (HEARD, 4.0)
+    assert (heard.text, heard.duration, heard.language) == (HEARD, 4.0, "english")
     assert [(it.id, it.start, it.end) for it in heard.segments] == [(0, 0.0, 1.8), (1, 2.0, 3.8)]
     assert heard.segments[0].avg_logprob == -0.25 and heard.segments[1].tokens == [1, 7]
     assert [it.word for it in heard.words] == HEARD.split()

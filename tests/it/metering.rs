@@ -21,7 +21,8 @@ const SPEECH: &str = "/api/v1/audio/speech";
 /// A server whose public models are behind `peer`.
 async fn server(peer: &Peer) -> TestServer {
     let Place::Port(port) = &peer.place else { panic!("on a port") };
-    let model = format!("{{ engine = \"openai\", url = [\"http://127.0.0.1:{port}/v1\"], model = \"real\" }}");
+    let model =
+        format!("{{ engine = \"openai\", url = [\"http://127.0.0.1:{port}/v1\"], model = \"real\" }}");
     let names = ["Qwen3-Next-80B", "whisper-large-v3", "orpheus"].map(|name| format!("\"{name}\" = {model}"));
     Setting::new().await.with("VOICE_MODELS", &format!("{{ {} }}", names.join(", "))).start().await
 }
@@ -48,7 +49,8 @@ fn question(streamed: bool) -> Value {
 /// Posts a form with a tone of so many seconds.
 async fn transcribe(server: &TestServer, seconds: usize) -> String {
     let samples = vec![0x11_u8; seconds * 32_000];
-    let mut body = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n".to_vec();
+    let mut body =
+        b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n".to_vec();
     body.extend(agentphone::voice::audio::wav::header(16_000));
     body.extend(samples);
     body.extend(b"\r\n--b--\r\n");
@@ -72,7 +74,10 @@ async fn each_request_leaves_one_row_of_its_own_account() {
     let server = server(&peer).await;
     server.post(CHAT, question(false), 200).await;
     let row = counted(&server, 1).await.remove(0);
-    assert_eq!((row.task, row.model.as_str(), row.engine.as_str()), (Task::Chat, "Qwen3-Next-80B", "openai real"));
+    assert_eq!(
+        (row.task, row.model.as_str(), row.engine.as_str()),
+        (Task::Chat, "Qwen3-Next-80B", "openai real")
+    );
     assert_eq!((row.completion_tokens, row.at), (Some(4), server.app.clock.now()));
     server.advance(Duration::from_secs(1));
     let body = json!({"input": "Hello", "voice": "tara"});
@@ -119,7 +124,8 @@ async fn who_leaves_half_way_is_counted_for_what_was_done() {
 async fn who_got_nothing_is_counted_nothing() {
     let peer = Peer::start();
     let server = server(&peer).await;
-    peer.rules(json!([{"status": 400, "body": "{}"}, {"status": 500, "body": "{}"}, {"body": "nonsense"}])).await;
+    peer.rules(json!([{"status": 400, "body": "{}"}, {"status": 500, "body": "{}"}, {"body": "nonsense"}]))
+        .await;
     server.post(CHAT, question(false), 400).await;
     server.post(CHAT, question(false), 500).await;
     server.post(CHAT, question(false), 500).await;

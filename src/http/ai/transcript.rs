@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::voice::{Heard, Segment, Word};
+use crate::voice::{Heard, Segment, Word, languages};
 
 /// What was heard so far.
 #[derive(Debug, Default)]
@@ -135,7 +135,7 @@ impl Transcript {
         let spoken = || all.iter().flat_map(|it| &it.words).map(WordObject::from).collect();
         TranscriptObject {
             task: Some("transcribe"),
-            language: Some(self.language.clone().unwrap_or_default()),
+            language: Some(self.language.as_deref().map(languages::name).unwrap_or_default()),
             duration: Some(seconds),
             segments: segments.then(numbered),
             words: words.then(spoken),
