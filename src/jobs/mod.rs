@@ -25,6 +25,7 @@ pub mod deliver_webhook;
 pub mod erase;
 pub mod fetch_media;
 pub mod indexer;
+pub mod meter;
 pub mod outbound;
 pub mod presence;
 pub mod recorder;

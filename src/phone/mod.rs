@@ -30,4 +30,5 @@ pub mod sign_ins;
 pub mod statistics;
 pub mod tools;
 pub mod usage;
+pub mod voice_usage;
 pub mod webhooks;

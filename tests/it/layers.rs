@@ -40,6 +40,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "queue",
             "reach",
             "stock",
+            "voice",
         ],
     ),
     ("dashboard", &["app", "config", "db", "http", "jobs", "network", "phone", "stock"]),
@@ -67,11 +68,11 @@ fn exception(path: &Path, to: &str, rest: &str) -> Result<(), &'static str> {
             Err("the app holds two small stores of http and nothing else of it")
         }
         ("app", "jobs")
-            if !["settler::Settler", "accepter::Accepter", "recorder::Recorder"]
+            if !["settler::Settler", "accepter::Accepter", "recorder::Recorder", "meter::Meter"]
                 .iter()
                 .any(|held| rest.starts_with(held)) =>
         {
-            Err("the app holds the accepter, the settler and the recorder and no other job")
+            Err("the app holds the accepter, the settler, the recorder, the meter and no other job")
         }
         ("app", "phone") if !rest.starts_with("lines::Lines") => {
             Err("the app holds the lines and no other noun")

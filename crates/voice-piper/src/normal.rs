@@ -1,0 +1,4 @@
+//! x
+pub fn normal(text: &str) -> String {
+    text.to_owned()
+}
