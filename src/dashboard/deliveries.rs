@@ -30,6 +30,12 @@ pub struct Before {
     before: String,
 }
 
+impl From<String> for Before {
+    fn from(before: String) -> Self {
+        Self { before }
+    }
+}
+
 impl Before {
     /// The two parts, if both are there.
     pub fn parts(&self) -> Option<(Time, &str)> {

@@ -179,6 +179,9 @@ const fn route(route: Option<Route>) -> &'static str {
         Some(Route::NotOnImessage) => {
             "By SMS or MMS: the person was found not to be on iMessage within the last 24 hours."
         }
+        Some(Route::NewContactLimit) => {
+            "By SMS or MMS: the number has written to as many new contacts by iMessage today as it may."
+        }
         Some(Route::NoImessage) => "By SMS or MMS: the line or the recipient cannot do iMessage.",
         None => "It was accepted before routes were noted.",
     }

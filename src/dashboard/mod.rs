@@ -39,10 +39,12 @@ mod password;
 mod phones;
 mod reference;
 mod schema;
+mod search;
 pub mod session;
 mod settings;
 mod sign_in;
 mod snippets;
+mod thread;
 mod trouble;
 mod usage;
 
