@@ -83,6 +83,7 @@ pub struct ListedVoice {
 /// One `[voice.models."NAME"]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the settings")]
 pub struct Model {
     /// Needed where neither the name nor the engine tells.
     #[serde(default)]

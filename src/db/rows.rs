@@ -1,11 +1,13 @@
 //! Many rows with few statements. Lists come in few lengths, so that few different statements are prepared.
 
 use super::tx::Tx;
-use super::value::Value;
+use super::value::{Row, ToValue, Value, listed_from, padded};
 use crate::error::Result;
 
 /// Rows in one statement at most; a power of two.
 const MOST: usize = 64;
+/// Keys in one list at most.
+const LISTED: usize = 128;
 
 impl Tx<'_> {
     /// Inserts `rows`: `head` is `INSERT INTO table (columns)`, `tail` what follows the values. Answers how many rows
@@ -19,6 +21,49 @@ impl Tx<'_> {
         }
         Ok(written)
     }
+
+    /// Asks `sql` about `keys`, so many at a time: `{list}` in it is where they stand, and `before` are the parameters
+    /// from `?1` on.
+    pub fn query_listed<'k, K: ToValue + 'k, T>(
+        &mut self,
+        sql: &str,
+        before: &[&dyn ToValue],
+        keys: impl IntoIterator<Item = &'k K>,
+        read: impl Fn(Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let keys: Vec<&K> = keys.into_iter().collect();
+        let mut found = Vec::with_capacity(keys.len());
+        for some in keys.chunks(LISTED) {
+            let (sql, parameters) = with_list(sql, before, some);
+            found.append(&mut self.query(&sql, &parameters, &read)?);
+        }
+        Ok(found)
+    }
+
+    /// Runs `sql` for `keys`, as [`Tx::query_listed`] does.
+    pub fn execute_listed<'k, K: ToValue + 'k>(
+        &mut self,
+        sql: &str,
+        before: &[&dyn ToValue],
+        keys: impl IntoIterator<Item = &'k K>,
+    ) -> Result<()> {
+        let keys: Vec<&K> = keys.into_iter().collect();
+        for some in keys.chunks(LISTED) {
+            let (sql, parameters) = with_list(sql, before, some);
+            self.execute(&sql, &parameters)?;
+        }
+        Ok(())
+    }
+}
+
+fn with_list<'a, K: ToValue>(
+    sql: &str,
+    before: &[&'a dyn ToValue],
+    keys: &[&'a K],
+) -> (String, Vec<&'a dyn ToValue>) {
+    let mut parameters = before.to_vec();
+    parameters.extend(padded(keys));
+    (sql.replace("{list}", &listed_from(before.len() + 1, parameters.len())), parameters)
 }
 
 /// Cuts `items` into pieces whose lengths are powers of two.

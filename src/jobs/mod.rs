@@ -68,14 +68,15 @@ impl Work for Jobs {
     }
 
     fn prepare(&self, tx: &mut Tx<'_>, jobs: Vec<Job>) -> Result<Vec<(Job, Ready)>> {
-        let (sends, others): (Vec<_>, Vec<_>) =
-            jobs.into_iter().partition(|job| matches!(job.task, Task::SendMessage(_)));
-        let mut ready = send_message::prepare(tx, &self.app, sends)?;
-        for job in others {
-            if let Some(one) = self.prepare_one(tx, &job)? {
+        let (mut ready, mut messages) = (Vec::with_capacity(jobs.len()), Vec::new());
+        for job in jobs {
+            if let Task::SendMessage(id) = &job.task {
+                messages.push((id.clone(), job));
+            } else if let Some(one) = self.prepare_one(tx, &job)? {
                 ready.push((job, one));
             }
         }
+        ready.append(&mut send_message::prepare(tx, &self.app, messages)?);
         Ok(ready)
     }
 
@@ -99,7 +100,10 @@ impl Jobs {
     fn prepare_one(&self, tx: &mut Tx<'_>, job: &Job) -> Result<Option<Ready>> {
         let app = &self.app;
         let ready = match &job.task {
-            Task::SendMessage(_) => None,
+            Task::SendMessage(id) => {
+                let alone = send_message::prepare(tx, app, vec![(id.clone(), job.clone())])?;
+                return Ok(alone.into_iter().next().map(|(_, ready)| ready));
+            }
             Task::Act(id) => {
                 acts::begin(tx, job, id, app.clock.now())?.map(|handover| Ready::Act(Box::new(handover)))
             }

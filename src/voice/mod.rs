@@ -81,6 +81,7 @@ pub struct Segment {
 }
 
 #[derive(Clone, PartialEq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the protocol's names")]
 pub struct Word {
     pub word: String,
     pub start: f64,

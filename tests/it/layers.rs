@@ -14,13 +14,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("media_store", &[]),
     ("db", &[]),
+    // Plain data and streams in and out, and the settings that say who answers.
+    ("voice", &["config"]),
     ("queue", &["db"]),
     ("phone", &["db", "queue"]),
     // A carrier and the network it speaks to share plain data: the link one way, the carrier seam the other.
     ("carriers", &["network"]),
     ("network", &["carriers"]),
     // Everything a handler or a job may reach, held together; it calls none of it.
-    ("app", &["carriers", "config", "db", "http", "jobs", "media_store", "network", "phone"]),
+    ("app", &["carriers", "config", "db", "http", "jobs", "media_store", "network", "phone", "voice"]),
     ("stock", &["app", "carriers", "db", "phone"]),
     ("reach", &["app", "carriers", "db", "phone"]),
     ("jobs", &["app", "carriers", "db", "phone", "queue", "stock"]),
