@@ -22,6 +22,7 @@ use crate::http::extract::{Caller, snake};
 use crate::http::sending;
 use crate::http::v1::messages::draft;
 use crate::id::{AccountId, ConversationId, KeyId};
+use crate::phone::agents::{self, Agent};
 use crate::phone::conversations::{self, Conversation, METADATA_BYTES};
 use crate::phone::messages::send::CHARACTERS;
 
@@ -48,25 +49,41 @@ async fn shown(
     let unit = move |tx: &mut Tx<'_>| {
         let conversation = conversations::get(tx, &account, &id)?;
         let part = thread::part(tx, &id, &look)?;
-        Ok((conversation, part))
+        let agent = match &conversation.agent_id {
+            Some(agent) => name_of(agents::get(tx, &account, agent))?,
+            None => None,
+        };
+        Ok((conversation, part, agent))
     };
-    let (conversation, part) = app.db.read(unit).await?;
+    let (conversation, part, agent) = app.db.read(unit).await?;
     let title = with(&conversation);
     let content = html! {
         p.crumbs { a href="/conversations" { "Conversations" } }
         h1 { (parts::name(&title)) }
-        p { span.number { (conversation.number) } " · " (parts::channel(conversation.channel)) " · "
-            (parts::id("the conversation's id", conversation.id.as_str())) }
+        p.meta {
+            span.number { (conversation.number) }
+            (parts::channel(conversation.channel))
+            (parts::id("the conversation's id", conversation.id.as_str()))
+        }
         (notice)
         div.split {
             section.talk aria-label="Messages" {
-                (part.show(app, &conversation.id))
+                (part.show(app, &conversation))
                 (answer_form(&conversation, refused))
             }
-            aside { (about(&conversation)) (metadata_form(&conversation, refused)) }
+            aside { (about(&conversation, agent.as_deref())) (metadata_form(&conversation, refused)) }
         }
     };
     Ok(page(Section::Conversations, &title, &content))
+}
+
+/// The name of an agent, if it was not deleted meanwhile.
+fn name_of(found: Result<Agent>) -> Result<Option<String>> {
+    match found {
+        Ok(agent) => Ok(Some(agent.name)),
+        Err(Error::Refused { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn answer_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup {
@@ -87,7 +104,7 @@ fn answer_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup
     }
 }
 
-fn about(conversation: &Conversation) -> Markup {
+fn about(conversation: &Conversation, agent: Option<&str>) -> Markup {
     let mut rows = vec![
         ("Messages", html! { (parts::grouped(conversation.message_count)) }),
         ("Since", parts::time(conversation.created_at)),
@@ -96,8 +113,8 @@ fn about(conversation: &Conversation) -> Markup {
             html! { a.number href={ "/numbers/" (conversation.number_id) } { (conversation.number) } },
         ),
     ];
-    if let Some(agent) = &conversation.agent_id {
-        rows.push(("Agent", html! { a href={ "/agents/" (agent) } { code { (agent) } } }));
+    if let Some(id) = &conversation.agent_id {
+        rows.push(("Agent", html! { a href={ "/agents/" (id) } { (parts::name(agent.unwrap_or(id.as_str()))) } }));
     }
     if let Some(until) = conversation.no_imessage_until {
         rows.push(("Not on iMessage", html! { "tried again after " (parts::time(until)) }));

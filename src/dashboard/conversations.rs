@@ -72,9 +72,10 @@ pub async fn list(
     let ((rows, next), agents, numbers) = app.db.read(unit).await?;
     let content = html! {
         h1 { "Conversations" }
-        @if can_search { (search::form("", None)) }
-        (filters(&wanted, &agents, &numbers))
-        @if rows.is_empty() && !wanted.is_any() && next.is_none() {
+        @let is_empty = rows.is_empty() && !wanted.is_any() && next.is_none();
+        @if can_search && !is_empty { (search::form("", None)) }
+        @if !is_empty { (filters(&wanted, &agents, &numbers)) }
+        @if is_empty {
             (parts::empty("Nobody has said anything yet", &html! {
                 p { "Send a text with the API, or pick up a " a href="/handset" { "phone" } " and text one of your "
                     a href="/numbers" { "numbers" } "." }

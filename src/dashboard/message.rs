@@ -121,9 +121,9 @@ fn came(known: &Known) -> Vec<Step> {
         tone: Tone::Good,
         at: Some(message.received_at),
         title: "Received",
-        detail: html! { "by " (parts::channel_name(message.channel)) " from carrier " code { (carrier) }
+        detail: html! { "By " (parts::channel_name(message.channel)) " from carrier " code { (carrier) }
         @if let Some(sender) = &message.sender { ", written by " (parts::name(sender)) }
-        @if let Some(id) = &message.provider_id { ", who calls it " code { (id) } } "." },
+        @if let Some(id) = &message.provider_id { ", which calls it " code { (id) } } "." },
     }];
     if let Some(keyword) = &message.keyword {
         let detail = html! { "The whole text is a consent word: " code { (keyword) } "." };

@@ -77,6 +77,11 @@ pub fn router(app: &App) -> Router<App> {
         .with_state(app.clone())
 }
 
+/// What a browser gets at an address that names nothing.
+pub async fn nowhere() -> Response {
+    protect(trouble::nowhere()).await
+}
+
 fn nouns() -> Router<App> {
     Router::new()
         .route("/agents", get(agents::list).post(agents::create))

@@ -18,7 +18,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::id::ConversationId;
 use crate::phone::conversations;
-use crate::phone::messages::{Direction, Message};
+use crate::phone::messages::Message;
 use crate::phone::search::{self, COUNTED, Found, Query};
 use crate::text;
 
@@ -76,7 +76,8 @@ pub async fn found(app: App, SignedIn(account): SignedIn, sought: Sought) -> Ans
         Ok(query) => query,
         Err(error) => {
             let refused = Refused { form: "search", fields: Fields::of("query", &sought.query), error };
-            let page = around(&sought, Some(&refused), &Markup::default());
+            let back = html! { p { a href="/conversations" { "All conversations" } } };
+            let page = around(&sought, Some(&refused), &back);
             return Ok(trouble::told(&refused.error, page));
         }
     };
@@ -130,17 +131,16 @@ fn counted(found: &Found) -> String {
 
 fn result(message: &Message, titles: &HashMap<ConversationId, String>, query: &Query) -> Markup {
     let title = titles.get(&message.conversation_id).unwrap_or(&message.to);
-    let who = match message.direction {
-        Direction::Inbound => message.sender.as_deref().unwrap_or(&message.from),
-        Direction::Outbound => "your number",
-    };
+    let who = message.sender.as_deref().unwrap_or(&message.from);
     html! {
         li {
             p.head {
                 a href=(thread::link_to(message)) { (parts::name(title)) }
-                span.soft { (parts::channel(message.channel)) " · " (parts::short_time(message.received_at)) }
+                span.soft {
+                    "from " (parts::name(who)) " · " (parts::channel(message.channel)) " · "
+                    (parts::short_time(message.received_at))
+                }
             }
-            p.soft.by { "from " (parts::name(who)) }
             (excerpt(&message.body, query))
         }
     }

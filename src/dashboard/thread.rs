@@ -12,6 +12,7 @@ use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{ConversationId, MessageId};
+use crate::phone::conversations::Conversation;
 use crate::phone::messages::list::{self, Of};
 use crate::phone::messages::{self, Direction, Message, Status};
 
@@ -89,7 +90,8 @@ pub fn part(tx: &mut Tx<'_>, id: &ConversationId, look: &Look) -> Result<Part> {
 
 impl Part {
     /// The messages, with the ways to those before and after them.
-    pub fn show(&self, app: &App, id: &ConversationId) -> Markup {
+    pub fn show(&self, app: &App, conversation: &Conversation) -> Markup {
+        let id = &conversation.id;
         let link = |which: &str, message: &Message| {
             format!("/conversations/{id}?{which}={}", place(message.received_at, message.id.as_str()))
         };
@@ -98,7 +100,7 @@ impl Part {
         html! {
             (parts::older(older))
             @if self.messages.is_empty() { p.soft { "No messages." } }
-            ol.bubbles { @for message in &self.messages { (bubble(app, message)) } }
+            ol.bubbles { @for message in &self.messages { (bubble(app, conversation, message)) } }
             @if !self.is_newest {
                 nav.pager aria-label="Newer" {
                     @if let Some(newer) = newer { a.button href=(newer) rel="prev" { "Newer" } " " }
@@ -115,14 +117,14 @@ pub fn link_to(message: &Message) -> String {
 }
 
 /// One message, with a link to its story.
-fn bubble(app: &App, message: &Message) -> Markup {
+fn bubble(app: &App, conversation: &Conversation, message: &Message) -> Markup {
     let side = match message.direction {
         Direction::Outbound => "ours",
         Direction::Inbound => "theirs",
     };
     html! {
         li.(side).(message.channel.as_str()) id=(message.id) {
-            @if let Some(sender) = &message.sender { span.soft { (parts::name(sender)) } }
+            @if let Some(sender) = &message.sender { span.soft { (parts::name(called(conversation, sender))) } }
             @if !message.body.is_empty() { (parts::text(&message.body)) }
             @for url in &message.media_urls { (attachment(app, url)) }
             p.marks {
@@ -132,6 +134,13 @@ fn bubble(app: &App, message: &Message) -> Markup {
             }
         }
     }
+}
+
+/// A member of a group, by name where it is known.
+fn called<'a>(conversation: &'a Conversation, sender: &'a str) -> &'a str {
+    let members = conversation.group.iter().flat_map(|group| &group.members);
+    let known = members.filter(|member| member.identifier == sender).find_map(|member| member.name.as_deref());
+    known.unwrap_or(sender)
 }
 
 fn mark(status: Status) -> Markup {

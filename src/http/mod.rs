@@ -125,15 +125,28 @@ async fn later() -> Error {
     Error::refused(Code::NotAvailable, "This part of the API is not available on this server")
 }
 
-async fn unknown(request: Request) -> Error {
+async fn unknown(request: Request) -> Response {
     let path = request.uri().path();
     let is_later = LATER.iter().any(|prefix| path == *prefix || path.starts_with(&format!("{prefix}/")))
         || path.ends_with("/calls")
         || path.ends_with("/contact-card");
     if is_later {
-        return later().await;
+        return later().await.into_response();
     }
-    Error::refused(Code::NotFound, format!("There is nothing at {path}"))
+    let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if !is_guarded(path) && accepted.is_some_and(|kinds| kinds.contains("text/html")) {
+        return dashboard::nowhere().await;
+    }
+    Error::refused(Code::NotFound, format!("There is nothing at {path}")).into_response()
+}
+
+/// Whether what lies at `path` asks for a key.
+fn is_guarded(path: &str) -> bool {
+    ["/v1", "/v0", "/api", "/integrations", "/sim"]
+        .iter()
+        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        && !path.starts_with("/sim/media/")
+        && !WITHOUT_KEY.contains(&path)
 }
 
 /// What every request passes: its id, its key, its rate limit, and the final form of its answer.
@@ -141,13 +154,8 @@ async fn front_door(State(front): State<Front>, mut request: Request, next: Next
     let id = RequestId::new(&front.app.ids);
     let path = without_trailing_slash(&mut request);
     let door = answer::Door::of(&path);
-    let is_guarded = ["/v1", "/v0", "/api", "/integrations", "/sim"]
-        .iter()
-        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-        && !path.starts_with("/sim/media/")
-        && !WITHOUT_KEY.contains(&path.as_str());
     let mut left = None;
-    let response = if is_guarded {
+    let response = if is_guarded(&path) {
         let allowed = guard(&front, &mut request, &path, &mut left).await;
         // What is allowed under /sim may be larger; the network reads it itself.
         let is_read_there = path.starts_with("/sim/") && allowed.is_ok();

@@ -149,6 +149,9 @@ def test_nothing_is_found_under_ids_that_name_nothing(browser) -> None:
     for path in ("/agents/agt_0", "/numbers/num_0", "/conversations/conv_0", "/messages/msg_0", "/webhooks/dlv_0", "/reference/nothing", "/endpoints/%3Cb%3E"):
         assert "Not found" in browser.page(path, 404)
     assert "<b>" not in browser.page("/endpoints/%3Cb%3E", 404)
+    lost = browser.http.get("/nothing", headers={"accept": "text/html,*/*;q=0.8"})
+    assert lost.status_code == 404 and "<h1>Not found</h1>" in lost.text and "default-src 'none'" in lost.headers["content-security-policy"]
+    assert browser.http.get("/nothing", headers={"accept": "*/*"}).json()["error"]["code"] == "NOT_FOUND"
     for path in ("/agents/%00", "/conversations?agent=%00", "/conversations?before=1_%00", "/webhooks?before=1_%00"):
         assert "Not found" in browser.page(path, 404)
 
