@@ -114,7 +114,10 @@ fn about(conversation: &Conversation, agent: Option<&str>) -> Markup {
         ),
     ];
     if let Some(id) = &conversation.agent_id {
-        rows.push(("Agent", html! { a href={ "/agents/" (id) } { (parts::name(agent.unwrap_or(id.as_str()))) } }));
+        rows.push((
+            "Agent",
+            html! { a href={ "/agents/" (id) } { (parts::name(agent.unwrap_or(id.as_str()))) } },
+        ));
     }
     if let Some(until) = conversation.no_imessage_until {
         rows.push(("Not on iMessage", html! { "tried again after " (parts::time(until)) }));

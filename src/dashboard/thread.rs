@@ -139,7 +139,8 @@ fn bubble(app: &App, conversation: &Conversation, message: &Message) -> Markup {
 /// A member of a group, by name where it is known.
 fn called<'a>(conversation: &'a Conversation, sender: &'a str) -> &'a str {
     let members = conversation.group.iter().flat_map(|group| &group.members);
-    let known = members.filter(|member| member.identifier == sender).find_map(|member| member.name.as_deref());
+    let known =
+        members.filter(|member| member.identifier == sender).find_map(|member| member.name.as_deref());
     known.unwrap_or(sender)
 }
 

@@ -150,7 +150,7 @@ fn drawn(all: &BTreeMap<Time, Counted>, day: impl Fn(Time) -> String) -> Vec<Bar
 
 /// A day, without its year where there is little room.
 fn date(day: &str) -> Markup {
-    let (year, rest) = day.split_at_checked(5).unwrap_or_default();
+    let (year, rest) = day.split_at_checked(5).unwrap_or(("", day));
     html! { span.wide { (year) } (rest) }
 }
 

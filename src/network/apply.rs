@@ -272,7 +272,8 @@ impl State {
             self.handsets.get_mut(member).expect("it was made above").thread(&id);
             self.note(member, Change::Thread(id.clone()));
         }
-        let log = self.groups.remove(&id).map(|before| before.becomes(&members, name.as_ref(), at, by.as_ref()));
+        let log =
+            self.groups.remove(&id).map(|before| before.becomes(&members, name.as_ref(), at, by.as_ref()));
         self.groups.insert(id.clone(), Group { line, members, name, log: log.unwrap_or_default() });
         id
     }

@@ -84,7 +84,15 @@ impl Core {
                 let (id, group) = self.state.group_of(&to).ok_or(Refusal::NoSuchGroup)?;
                 let members = group.members.iter().map(ToString::to_string).collect();
                 let by = Some(from.clone());
-                Ok(Event::Group { id: id.to_string(), line: from, members, name: Some(name), told: false, at: self.now, by })
+                Ok(Event::Group {
+                    id: id.to_string(),
+                    line: from,
+                    members,
+                    name: Some(name),
+                    told: false,
+                    at: self.now,
+                    by,
+                })
             }
             Outbound::Text(_) | Outbound::Typing { .. } => Err(Refusal::NoSuchMessage),
         }

@@ -222,7 +222,8 @@ async fn a_group_that_our_number_is_added_to() {
     world.ok("PATCH", &path, &json!({ "members": [ADA], "by": BOB })).await;
     assert!(matches!(server.next().await, Inbound::Group { .. }));
     let shown = screen(&world, ADA).await;
-    let turns: Vec<_> = shown["threads"][0]["group"]["log"].as_array().unwrap().iter().map(without_time).collect();
+    let turns: Vec<_> =
+        shown["threads"][0]["group"]["log"].as_array().unwrap().iter().map(without_time).collect();
     let expected = [
         json!({ "by": null, "event": "named", "name": "Ride" }),
         json!({ "by": null, "event": "left", "who": BOB }),
