@@ -21,6 +21,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("handset/phone.js", SCRIPT, include_str!("assets/handset/phone.js")),
     ("handset/list.js", SCRIPT, include_str!("assets/handset/list.js")),
     ("handset/thread.js", SCRIPT, include_str!("assets/handset/thread.js")),
+    ("handset/turns.js", SCRIPT, include_str!("assets/handset/turns.js")),
     ("handset/bubble.js", SCRIPT, include_str!("assets/handset/bubble.js")),
     ("handset/media.js", SCRIPT, include_str!("assets/handset/media.js")),
     ("handset/tapbacks.js", SCRIPT, include_str!("assets/handset/tapbacks.js")),

@@ -8,117 +8,81 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::conversations::with;
-use super::deliveries::{Before, place};
+use super::deliveries::Before;
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
 use super::parts::{self, Done, Said};
 use super::session::SignedIn;
+use super::thread::{self, Asked, Look};
 use super::trouble::{self, Answer};
 use crate::app::App;
-use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::http::extract::{Caller, snake};
 use crate::http::sending;
 use crate::http::v1::messages::draft;
 use crate::id::{AccountId, ConversationId, KeyId};
+use crate::phone::agents::{self, Agent};
 use crate::phone::conversations::{self, Conversation, METADATA_BYTES};
-use crate::phone::messages::list::{self, Of};
 use crate::phone::messages::send::CHARACTERS;
-use crate::phone::messages::{Direction, Message, Status};
-
-const PAGE: i64 = 50;
 
 pub async fn show(
     State(app): State<App>,
     SignedIn(account): SignedIn,
     Path(id): Path<String>,
-    Query(before): Query<Before>,
+    before: Query<Before>,
+    asked: Query<Asked>,
     Query(said): Query<Said>,
 ) -> Answer {
-    let before = before.parts().map(|(at, _)| at);
-    Ok(shown(&app, account, ConversationId::from_text(id), before, &said.notice(), None).await?)
+    let look = Look::of(before, asked);
+    Ok(shown(&app, account, ConversationId::from_text(id), look, &said.notice(), None).await?)
 }
 
 async fn shown(
     app: &App,
     account: AccountId,
     id: ConversationId,
-    before: Option<Time>,
+    look: Look,
     notice: &Markup,
     refused: Option<&Refused>,
 ) -> Result<Html<String>> {
     let unit = move |tx: &mut Tx<'_>| {
         let conversation = conversations::get(tx, &account, &id)?;
-        let page = list::page(tx, &Of::Conversation(id.clone()), PAGE, before, None)?;
-        Ok((conversation, page))
+        let part = thread::part(tx, &id, &look)?;
+        let agent = match &conversation.agent_id {
+            Some(agent) => name_of(agents::get(tx, &account, agent))?,
+            None => None,
+        };
+        Ok((conversation, part, agent))
     };
-    let (conversation, (messages, more)) = app.db.read(unit).await?;
+    let (conversation, part, agent) = app.db.read(unit).await?;
     let title = with(&conversation);
-    let older = messages.first().filter(|_| more).map(|first| {
-        format!("/conversations/{}?before={}", conversation.id, place(first.received_at, first.id.as_str()))
-    });
     let content = html! {
         p.crumbs { a href="/conversations" { "Conversations" } }
         h1 { (parts::name(&title)) }
-        p { span.number { (conversation.number) } " · " (parts::channel(conversation.channel)) " · "
-            (parts::id("the conversation's id", conversation.id.as_str())) }
+        p.meta {
+            span.number { (conversation.number) }
+            (parts::channel(conversation.channel))
+            (parts::id("the conversation's id", conversation.id.as_str()))
+        }
         (notice)
         div.split {
             section.talk aria-label="Messages" {
-                (parts::older(older))
-                @if before.is_some() { p { a href={ "/conversations/" (conversation.id) } { "To the newest" } } }
-                ol.bubbles { @for message in &messages { (bubble(app, message)) } }
-                @if messages.is_empty() { p.soft { "No messages." } }
+                (part.show(app, &conversation))
                 (answer_form(&conversation, refused))
             }
-            aside { (about(&conversation)) (metadata_form(&conversation, refused)) }
+            aside { (about(&conversation, agent.as_deref())) (metadata_form(&conversation, refused)) }
         }
     };
     Ok(page(Section::Conversations, &title, &content))
 }
 
-/// One message, as a link to its story.
-fn bubble(app: &App, message: &Message) -> Markup {
-    let side = match message.direction {
-        Direction::Outbound => "ours",
-        Direction::Inbound => "theirs",
-    };
-    html! {
-        li.(side).(message.channel.as_str()) {
-            @if let Some(sender) = &message.sender { span.soft { (parts::name(sender)) } }
-            @if !message.body.is_empty() { (parts::text(&message.body)) }
-            @for url in &message.media_urls { (attachment(app, url)) }
-            p.marks {
-                a href={ "/messages/" (message.id) } { (parts::short_time(message.received_at)) }
-                @if let Some(effect) = message.effect { " · " (effect) }
-                @if message.direction == Direction::Outbound { " · " (mark(message.status)) }
-            }
-        }
-    }
-}
-
-fn mark(status: Status) -> Markup {
-    match status {
-        Status::Failed | Status::Unconfirmed => parts::message_status(status),
-        Status::Queued
-        | Status::Sending
-        | Status::Sent
-        | Status::Delivered
-        | Status::Read
-        | Status::Received => {
-            html! { (status) }
-        }
-    }
-}
-
-/// Shown where we host it ourselves; what lies elsewhere is only named, so that looking tells nobody anything.
-fn attachment(app: &App, url: &str) -> Markup {
-    let ours = url.strip_prefix(&app.origin()).filter(|path| path.starts_with('/'));
-    html! {
-        a.attachment href=[url.starts_with("http").then_some(url)] rel="noreferrer nofollow" target="_blank" {
-            @if let Some(path) = ours { img src=(path) alt="Attachment" loading="lazy"; } @else { bdi { (url) } }
-        }
+/// The name of an agent, if it was not deleted meanwhile.
+fn name_of(found: Result<Agent>) -> Result<Option<String>> {
+    match found {
+        Ok(agent) => Ok(Some(agent.name)),
+        Err(Error::Refused { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -140,7 +104,7 @@ fn answer_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup
     }
 }
 
-fn about(conversation: &Conversation) -> Markup {
+fn about(conversation: &Conversation, agent: Option<&str>) -> Markup {
     let mut rows = vec![
         ("Messages", html! { (parts::grouped(conversation.message_count)) }),
         ("Since", parts::time(conversation.created_at)),
@@ -149,8 +113,11 @@ fn about(conversation: &Conversation) -> Markup {
             html! { a.number href={ "/numbers/" (conversation.number_id) } { (conversation.number) } },
         ),
     ];
-    if let Some(agent) = &conversation.agent_id {
-        rows.push(("Agent", html! { a href={ "/agents/" (agent) } { code { (agent) } } }));
+    if let Some(id) = &conversation.agent_id {
+        rows.push((
+            "Agent",
+            html! { a href={ "/agents/" (id) } { (parts::name(agent.unwrap_or(id.as_str()))) } },
+        ));
     }
     if let Some(until) = conversation.no_imessage_until {
         rows.push(("Not on iMessage", html! { "tried again after " (parts::time(until)) }));
@@ -260,6 +227,6 @@ async fn refuse(
     error: Error,
 ) -> Result<Response> {
     let refused = Refused { form, fields, error };
-    let page = shown(app, account, id, None, &Markup::default(), Some(&refused)).await?;
+    let page = shown(app, account, id, Look::Newest, &Markup::default(), Some(&refused)).await?;
     Ok(trouble::told(&refused.error, page))
 }

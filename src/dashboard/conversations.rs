@@ -1,6 +1,8 @@
-//! All conversations, newest activity first; of one agent or number, if asked.
+//! All conversations, newest activity first; of one agent or number, if asked. Searching in what was said is
+//! [`super::search`].
 
 use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -8,6 +10,7 @@ use super::deliveries::{Before, place};
 use super::form::{Form, Line};
 use super::layout::{Section, page};
 use super::parts;
+use super::search::{self, Sought};
 use super::session::SignedIn;
 use super::trouble::Answer;
 use crate::app::App;
@@ -50,10 +53,16 @@ impl Wanted {
 
 pub async fn list(
     State(app): State<App>,
-    SignedIn(account): SignedIn,
+    signed_in: SignedIn,
+    Query(sought): Query<Sought>,
     Query(wanted): Query<Wanted>,
     Query(before): Query<Before>,
-) -> Answer {
+) -> Answer<Response> {
+    let can_search = app.config.search.enabled;
+    if can_search && sought.is_any() {
+        return search::found(app, signed_in, sought).await;
+    }
+    let SignedIn(account) = signed_in;
     let before = before.parts().map(|(at, id)| (at, ConversationId::from_text(id)));
     let filter = wanted.filter();
     let unit = move |tx: &mut Tx<'_>| {
@@ -63,8 +72,10 @@ pub async fn list(
     let ((rows, next), agents, numbers) = app.db.read(unit).await?;
     let content = html! {
         h1 { "Conversations" }
-        (filters(&wanted, &agents, &numbers))
-        @if rows.is_empty() && !wanted.is_any() && next.is_none() {
+        @let is_empty = rows.is_empty() && !wanted.is_any() && next.is_none();
+        @if can_search && !is_empty { (search::form("", None)) }
+        @if !is_empty { (filters(&wanted, &agents, &numbers)) }
+        @if is_empty {
             (parts::empty("Nobody has said anything yet", &html! {
                 p { "Send a text with the API, or pick up a " a href="/handset" { "phone" } " and text one of your "
                     a href="/numbers" { "numbers" } "." }
@@ -76,7 +87,7 @@ pub async fn list(
         }
         (parts::older(next.map(|last| wanted.link(&last))))
     };
-    Ok(page(Section::Conversations, "Conversations", &content))
+    Ok(page(Section::Conversations, "Conversations", &content).into_response())
 }
 
 fn filters(wanted: &Wanted, agents: &[Agent], numbers: &[Number]) -> Markup {
@@ -87,7 +98,6 @@ fn filters(wanted: &Wanted, agents: &[Agent], numbers: &[Number]) -> Markup {
     by_number.extend(numbers.iter().map(|number| (number.id.to_string(), number.e164.to_string())));
     html! {
         form.inline.filters method="get" action="/conversations" {
-            // Searching in what was said stands here as soon as `GET /v1/messages?query=` answers.
             (form.choice(Line { label: "Agent", name: "agent", value: &wanted.agent, ..Line::default() }, &by_agent))
             (form.choice(Line { label: "Number", name: "number", value: &wanted.number, ..Line::default() }, &by_number))
             button.plain { "Filter" }

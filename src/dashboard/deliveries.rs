@@ -30,6 +30,12 @@ pub struct Before {
     before: String,
 }
 
+impl From<String> for Before {
+    fn from(before: String) -> Self {
+        Self { before }
+    }
+}
+
 impl Before {
     /// The two parts, if both are there.
     pub fn parts(&self) -> Option<(Time, &str)> {
@@ -105,7 +111,7 @@ fn tiles(newest: &Newest) -> Markup {
             p.soft { (span) }
             div.tiles {
                 div.tile { span.label { "Deliveries" } strong { (parts::grouped(newest.counts.total())) } }
-                div.tile { span.label { "Succeeded" } strong { (format!("{:.1} %", newest.success_rate)) } }
+                div.tile { span.label { "Succeeded" } strong { (success_rate(newest)) } }
                 div.tile { span.label { "Failed" } strong { (parts::grouped(newest.counts.failed)) } }
                 div.tile { span.label { "Under way" } strong { (parts::grouped(newest.counts.pending)) } }
                 div.tile { span.label { "Median answer" } strong { (millis(newest.median_millis)) } }
@@ -113,6 +119,11 @@ fn tiles(newest: &Newest) -> Markup {
             }
         }
     }
+}
+
+/// How many of a hundred arrived; where there were none, that is no success.
+pub fn success_rate(newest: &Newest) -> String {
+    if newest.counts.total() == 0 { "–".to_owned() } else { format!("{:.1} %", newest.success_rate) }
 }
 
 /// Deliveries, one a row.

@@ -34,6 +34,11 @@ impl Fields {
         Self(url::form_urlencoded::parse(body).map(|(name, value)| (clean(&name), clean(&value))).collect())
     }
 
+    /// One field that came in the address of a page.
+    pub fn of(name: &str, value: &str) -> Self {
+        Self(vec![(name.to_owned(), value.to_owned())])
+    }
+
     /// The field's value; nothing, if it was not sent.
     pub fn get(&self, name: &str) -> &str {
         self.all(name).next().unwrap_or_default()
@@ -143,7 +148,7 @@ impl<'a> Form<'a> {
             input id=(self.id(line.name)) name=(line.name) type=(kind) value=[(!is_secret).then_some(value)]
                 required[line.required] maxlength=[line.longest] autocomplete=(autocomplete) spellcheck="false"
                 placeholder=[(!line.placeholder.is_empty()).then_some(line.placeholder)]
-                dir=[(kind == "text").then_some("auto")] aria-invalid=[self.invalid(line.name)]
+                dir=[matches!(kind, "text" | "search").then_some("auto")] aria-invalid=[self.invalid(line.name)]
                 aria-describedby=[self.described(line.name, line.hint)];
         };
         self.row((line.label, line.name, line.hint), &control)

@@ -121,9 +121,9 @@ fn came(known: &Known) -> Vec<Step> {
         tone: Tone::Good,
         at: Some(message.received_at),
         title: "Received",
-        detail: html! { "by " (parts::channel_name(message.channel)) " from carrier " code { (carrier) }
+        detail: html! { "By " (parts::channel_name(message.channel)) " from carrier " code { (carrier) }
         @if let Some(sender) = &message.sender { ", written by " (parts::name(sender)) }
-        @if let Some(id) = &message.provider_id { ", who calls it " code { (id) } } "." },
+        @if let Some(id) = &message.provider_id { ", which calls it " code { (id) } } "." },
     }];
     if let Some(keyword) = &message.keyword {
         let detail = html! { "The whole text is a consent word: " code { (keyword) } "." };
@@ -178,6 +178,9 @@ const fn route(route: Option<Route>) -> &'static str {
         Some(Route::Asked) => "By SMS or MMS, as was asked for.",
         Some(Route::NotOnImessage) => {
             "By SMS or MMS: the person was found not to be on iMessage within the last 24 hours."
+        }
+        Some(Route::NewContactLimit) => {
+            "By SMS or MMS: the number has written to as many new contacts by iMessage today as it may."
         }
         Some(Route::NoImessage) => "By SMS or MMS: the line or the recipient cannot do iMessage.",
         None => "It was accepted before routes were noted.",

@@ -39,10 +39,12 @@ mod password;
 mod phones;
 mod reference;
 mod schema;
+mod search;
 pub mod session;
 mod settings;
 mod sign_in;
 mod snippets;
+mod thread;
 mod trouble;
 mod usage;
 
@@ -73,6 +75,11 @@ pub fn router(app: &App) -> Router<App> {
         .layer(Extension(hasher::Hasher::default()))
         .layer(Extension(reference::Document::default()))
         .with_state(app.clone())
+}
+
+/// What a browser gets at an address that names nothing.
+pub async fn nowhere() -> Response {
+    protect(trouble::nowhere()).await
 }
 
 fn nouns() -> Router<App> {

@@ -97,7 +97,7 @@ fn tiles(known: &Known, total: Counted) -> Markup {
         div.tile { span.label { "Received" } strong { (parts::grouped(total.received)) } }
         a.tile href="/webhooks" {
             span.label { "Webhooks arrived" }
-            @if newest.counts.total() == 0 { strong.soft { "–" } } @else { strong { (format!("{:.1} %", newest.success_rate)) } }
+            strong { (deliveries::success_rate(newest)) }
         }
         a.tile href="/webhooks" { span.label { "Webhooks failed" } strong { (parts::grouped(newest.counts.failed)) } }
     }

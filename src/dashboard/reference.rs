@@ -67,7 +67,8 @@ fn anchor(method: &str, path: &str) -> String {
 fn shown(schemas: Schemas<'_>, origin: &str, (method, path, operation): (&str, &str, &Value)) -> Markup {
     let body = &operation["requestBody"]["content"]["application/json"]["schema"];
     let example = (!body.is_null()).then(|| schemas.example(body));
-    let code = snippets::request(method, &format!("{origin}{path}"), "YOUR_API_KEY", example.as_ref());
+    let url = format!("{origin}{path}{}", query(operation));
+    let code = snippets::request(method, &url, "YOUR_API_KEY", example.as_ref());
     let parameters = parameters(schemas, operation);
     let good = operation["responses"]
         .as_object()
@@ -93,6 +94,14 @@ fn shown(schemas: Schemas<'_>, origin: &str, (method, path, operation): (&str, &
     }
 }
 
+/// What has to stand behind the path.
+fn query(operation: &Value) -> String {
+    let all = operation["parameters"].as_array().into_iter().flatten();
+    let required = all.filter(|it| it["in"] == "query" && it["required"] == true);
+    let names: Vec<_> = required.map(|it| format!("{}=hello", text(&it["name"]))).collect();
+    if names.is_empty() { String::new() } else { format!("?{}", names.join("&")) }
+}
+
 fn parameters(schemas: Schemas<'_>, operation: &Value) -> Vec<Property> {
     let all = operation["parameters"].as_array().into_iter().flatten();
     all.map(|parameter| Property {
@@ -108,12 +117,13 @@ fn properties(label: &str, properties: &[Property]) -> Markup {
     parts::table(
         label,
         &html! {
-            thead { tr { th { "Name" } th { "Type" } th { "What it is" } } }
+            thead { tr { th { "Name" } th.wide { "Type" } th { "What it is" } } }
             tbody {
                 @for property in properties {
                     tr {
-                        th scope="row" { code { (property.name) } @if property.required { " " span.required { "required" } } }
-                        td { (property.kind) }
+                        th scope="row" { code { (property.name) } @if property.required { " " span.required { "required" } }
+                            div.narrow.hint { (property.kind) } }
+                        td.wide { (property.kind) }
                         td { (prose(&property.about)) }
                     }
                 }

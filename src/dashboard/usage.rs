@@ -148,6 +148,12 @@ fn drawn(all: &BTreeMap<Time, Counted>, day: impl Fn(Time) -> String) -> Vec<Bar
         .collect()
 }
 
+/// A day, without its year where there is little room.
+fn date(day: &str) -> Markup {
+    let (year, rest) = day.split_at_checked(5).unwrap_or(("", day));
+    html! { span.wide { (year) } (rest) }
+}
+
 fn table(all: &BTreeMap<Time, Counted>, day: impl Fn(Time) -> String) -> Markup {
     parts::table(
         "Usage by day",
@@ -159,7 +165,7 @@ fn table(all: &BTreeMap<Time, Counted>, day: impl Fn(Time) -> String) -> Markup 
             tbody {
                 @for (at, counted) in all.iter().rev() {
                     tr {
-                        th scope="row" { (day(*at)) }
+                        th scope="row" { (date(&day(*at))) }
                         @for figure in [counted.sent, counted.received] { td.figure { (parts::grouped(figure)) } }
                         @for figure in [counted.segments_sent, counted.segments_received] { td.figure.wide { (parts::grouped(figure)) } }
                         @for figure in [counted.mms, counted.imessages] { td.figure { (parts::grouped(figure)) } }

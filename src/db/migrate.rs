@@ -11,6 +11,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V0003__search", include_str!("../../migrations/V0003__search.sql")),
     ("V0004__dashboard", include_str!("../../migrations/V0004__dashboard.sql")),
     ("V0005__voice", include_str!("../../migrations/V0005__voice.sql")),
+    ("V0006__lists", include_str!("../../migrations/V0006__lists.sql")),
 ];
 
 const HISTORY: &str =

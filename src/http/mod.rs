@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
+use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -136,15 +138,28 @@ async fn later() -> Error {
     Error::refused(Code::NotAvailable, "This part of the API is not available on this server")
 }
 
-async fn unknown(request: Request) -> Error {
+async fn unknown(request: Request) -> Response {
     let path = request.uri().path();
     let is_later = LATER.iter().any(|prefix| path == *prefix || path.starts_with(&format!("{prefix}/")))
         || path.ends_with("/calls")
         || path.ends_with("/contact-card");
     if is_later {
-        return later().await;
+        return later().await.into_response();
     }
-    Error::refused(Code::NotFound, format!("There is nothing at {path}"))
+    let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if !is_guarded(path) && accepted.is_some_and(|kinds| kinds.contains("text/html")) {
+        return dashboard::nowhere().await;
+    }
+    Error::refused(Code::NotFound, format!("There is nothing at {path}")).into_response()
+}
+
+/// Whether what lies at `path` asks for a key.
+fn is_guarded(path: &str) -> bool {
+    ["/v1", "/v0", "/api", "/integrations", "/sim"]
+        .iter()
+        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+        && !path.starts_with("/sim/media/")
+        && !WITHOUT_KEY.contains(&path)
 }
 
 /// What every request passes: its id, its key, its rate limit, and the final form of its answer.
@@ -152,13 +167,8 @@ async fn front_door(State(front): State<Front>, mut request: Request, next: Next
     let id = RequestId::new(&front.app.ids);
     let path = without_trailing_slash(&mut request);
     let door = answer::Door::of(&path, request.headers());
-    let is_guarded = ["/v1", "/v0", "/api", "/integrations", "/sim"]
-        .iter()
-        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
-        && !path.starts_with("/sim/media/")
-        && !WITHOUT_KEY.contains(&path.as_str());
     let mut left = None;
-    let response = if is_guarded {
+    let response = if is_guarded(&path) {
         let allowed = guard(&front, &mut request, &path, &mut left).await;
         match take_in(&front, &mut request, &path, allowed).await {
             Ok(_place) => next.run(request).await,
@@ -186,7 +196,8 @@ async fn take_in(
         return Ok(None);
     }
     let room = ai::room(path).filter(|_| allowed.is_ok()).unwrap_or(extract::ROOM);
-    let place = front.uploads.place(request, room).await?;
+    let most = request.body().size_hint().upper();
+    let place = front.uploads.place(most, room).await?;
     let taken = extract::take_in(request, room).await;
     allowed.and(taken).map(|()| place)
 }

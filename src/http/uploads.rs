@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::HttpBody;
-use axum::extract::Request;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -26,10 +24,10 @@ impl Default for Uploads {
 }
 
 impl Uploads {
-    /// A place for the body of `request`, to be kept until it is answered; `None` if the body needs none.
-    pub async fn place(&self, request: &Request, room: Room) -> Result<Option<OwnedSemaphorePermit>> {
-        let hint = request.body().size_hint();
-        let is_small = hint.upper().is_some_and(|most| most <= BODY_BYTES as u64);
+    /// A place for a body of at most so many bytes, where that is known; to be kept until the request is answered.
+    /// `None` if the body needs none.
+    pub async fn place(&self, most: Option<u64>, room: Room) -> Result<Option<OwnedSemaphorePermit>> {
+        let is_small = most.is_some_and(|most| most <= BODY_BYTES as u64);
         if room.bytes <= BODY_BYTES || is_small {
             return Ok(None);
         }

@@ -42,8 +42,9 @@ impl State {
             }
             Event::Background { from, to, image_url } => self.background(&from, &to, image_url.as_ref()),
             Event::Erased { messages } => messages.into_iter().for_each(|message| self.erased(message)),
-            Event::Group { id, line, members, name, told } => {
-                let id = self.set_group(&id, &line, &members, name);
+            Event::Group { id, line, members, name, told, at, by } => {
+                let by = by.map(Name::from);
+                let id = self.set_group(&id, &line, &members, name, (at, by));
                 if told {
                     self.offers.add(News::Group(id), 0);
                 }
@@ -161,7 +162,7 @@ impl State {
             Target::NewGroup { group_id, members } => match verdict {
                 Verdict::Refused(_) => (Name::from(group_id), true),
                 Verdict::Accepted | Verdict::Withheld => {
-                    (self.set_group(&group_id, from, &members, None), true)
+                    (self.set_group(&group_id, from, &members, None, (0, None)), true)
                 }
             },
         }
@@ -255,7 +256,14 @@ impl State {
         }
     }
 
-    fn set_group(&mut self, id: &str, line: &str, members: &[String], name: Option<String>) -> Name {
+    fn set_group(
+        &mut self,
+        id: &str,
+        line: &str,
+        members: &[String],
+        name: Option<String>,
+        (at, by): (i64, Option<Name>),
+    ) -> Name {
         let line = self.line(line);
         let members: Vec<Name> = members.iter().map(|number| self.handset(number)).collect();
         let known = self.groups.get_key_value(id).map(|(id, _)| id.clone());
@@ -264,7 +272,9 @@ impl State {
             self.handsets.get_mut(member).expect("it was made above").thread(&id);
             self.note(member, Change::Thread(id.clone()));
         }
-        self.groups.insert(id.clone(), Group { line, members, name });
+        let log =
+            self.groups.remove(&id).map(|before| before.becomes(&members, name.as_ref(), at, by.as_ref()));
+        self.groups.insert(id.clone(), Group { line, members, name, log: log.unwrap_or_default() });
         id
     }
 

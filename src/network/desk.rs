@@ -62,6 +62,8 @@ pub struct NewGroup {
 pub struct GroupChange {
     pub members: Option<Vec<String>>,
     pub name: Option<String>,
+    /// Who in the group does it.
+    pub by: Option<String>,
 }
 
 fn bad<T>(message: impl Into<String>) -> Result<T> {
@@ -174,7 +176,8 @@ impl Core {
         }
         self.check_members(&line, &members)?;
         let id = GroupId::new(&self.ids).to_string();
-        self.record(Event::Group { id: id.clone(), line, members, name, told: true });
+        let (at, by) = (self.now, None);
+        self.record(Event::Group { id: id.clone(), line, members, name, told: true, at, by });
         Ok(json!({ "group_id": id }))
     }
 
@@ -186,8 +189,11 @@ impl Core {
         let before: Vec<Name> = group.members.clone();
         let members = change.members.unwrap_or_else(|| before.iter().map(ToString::to_string).collect());
         self.check_members(&line, &members)?;
-        let name = change.name.or(standing);
-        self.record(Event::Group { id: id.to_owned(), line, members, name, told: true });
+        if let Some(by) = change.by.as_deref().filter(|by| !before.iter().any(|member| &**member == *by)) {
+            return bad(format!("{by} is not in the group {id}"));
+        }
+        let (at, by, name) = (self.now, change.by, change.name.or(standing));
+        self.record(Event::Group { id: id.to_owned(), line, members, name, told: true, at, by });
         for member in &before {
             self.state.note(member, Change::Thread(Name::from(id)));
         }

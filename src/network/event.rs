@@ -69,6 +69,11 @@ pub enum Event {
         members: Vec<String>,
         name: Option<String>,
         told: bool,
+        /// When, and who did it: our number, a member, or nobody that is known.
+        #[serde(default)]
+        at: i64,
+        #[serde(default)]
+        by: Option<String>,
     },
     /// A server deleted these texts: what they said is forgotten. Their own lines in the journal are blotted out.
     Erased {

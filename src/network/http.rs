@@ -5,7 +5,8 @@
 //! `GET /sim/handsets/{number}/messages?limit=N` (the newest only), `GET /sim/handsets/{number}/events` (its changes
 //! as they happen), `GET /sim/events?handsets=A,B` (the same of several phones, and the list of all of them, in one
 //! stream), `GET /sim/groups/{id}`, `GET /sim/faults`, `POST /sim/media` (the bytes of a picture, answered
-//! with its `url`), and `"answer_once": "…"` in `PUT /sim/handsets/{number}`: the phone answers the next text itself.
+//! with its `url`), `"answer_once": "…"` in `PUT /sim/handsets/{number}` (the phone answers the next text itself), and
+//! `"by": "+1…"` in `PATCH /sim/groups/{id}` (who of the group does it, for the `log` that its members read).
 
 use axum::Router;
 use axum::body::Bytes;

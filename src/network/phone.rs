@@ -38,6 +38,35 @@ pub struct Group {
     /// Everyone besides our number.
     pub members: Vec<Name>,
     pub name: Option<String>,
+    /// What happened to it, as its members read it between their texts.
+    pub log: Vec<Turn>,
+}
+
+/// A line between the texts of a group: who came, who went, what it was called.
+#[derive(Clone, Serialize)]
+pub struct Turn {
+    at: Time,
+    /// Who did it, where that is known.
+    #[serde(serialize_with = "as_name")]
+    by: Option<Name>,
+    #[serde(flatten)]
+    what: What,
+}
+
+#[derive(Clone, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum What {
+    Joined {
+        #[serde(serialize_with = "as_str")]
+        who: Name,
+    },
+    Left {
+        #[serde(serialize_with = "as_str")]
+        who: Name,
+    },
+    Named {
+        name: String,
+    },
 }
 
 /// A tapback as it stands.
@@ -56,6 +85,11 @@ pub struct Reaction {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 const fn is_first(part: &u32) -> bool {
     *part == 0
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+fn as_name<S: Serializer>(name: &Option<Name>, serializer: S) -> Result<S::Ok, S::Error> {
+    name.as_deref().serialize(serializer)
 }
 
 fn as_str<S: Serializer>(name: &Name, serializer: S) -> Result<S::Ok, S::Error> {
@@ -101,6 +135,7 @@ pub struct GroupView<'a> {
     number: &'a str,
     name: Option<&'a str>,
     members: Vec<&'a str>,
+    log: &'a [Turn],
 }
 
 /// All a phone shows.
@@ -143,10 +178,33 @@ impl Thread {
     }
 }
 
+/// So many lines about what happened to a group are kept.
+const TURNS: usize = 100;
+
 impl Group {
+    /// What there is to read about it once its members and its name are these.
+    pub fn becomes(
+        mut self,
+        members: &[Name],
+        name: Option<&String>,
+        at: i64,
+        by: Option<&Name>,
+    ) -> Vec<Turn> {
+        let came = members.iter().filter(|who| !self.members.contains(who));
+        let went = self.members.iter().filter(|who| !members.contains(who));
+        let named = name.filter(|name| self.name.as_ref() != Some(name));
+        let all = came
+            .map(|who| What::Joined { who: who.clone() })
+            .chain(went.map(|who| What::Left { who: who.clone() }))
+            .chain(named.map(|name| What::Named { name: name.clone() }));
+        self.log.extend(all.map(|what| Turn { at: Time::from_millis(at), by: by.cloned(), what }));
+        self.log.drain(..self.log.len().saturating_sub(TURNS));
+        self.log
+    }
+
     pub fn view<'a>(&'a self, id: &'a str) -> GroupView<'a> {
         let members = self.members.iter().map(|member| &**member).collect();
-        GroupView { group_id: id, number: &self.line, name: self.name.as_deref(), members }
+        GroupView { group_id: id, number: &self.line, name: self.name.as_deref(), members, log: &self.log }
     }
 }
 

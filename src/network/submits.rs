@@ -83,7 +83,16 @@ impl Core {
                 possible(&from, &to)?;
                 let (id, group) = self.state.group_of(&to).ok_or(Refusal::NoSuchGroup)?;
                 let members = group.members.iter().map(ToString::to_string).collect();
-                Ok(Event::Group { id: id.to_string(), line: from, members, name: Some(name), told: false })
+                let by = Some(from.clone());
+                Ok(Event::Group {
+                    id: id.to_string(),
+                    line: from,
+                    members,
+                    name: Some(name),
+                    told: false,
+                    at: self.now,
+                    by,
+                })
             }
             Outbound::Text(_) | Outbound::Typing { .. } => Err(Refusal::NoSuchMessage),
         }

@@ -140,13 +140,21 @@ pub fn list(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<Conversation>> {
-    let order = "ORDER BY c.last_message_at DESC, c.id DESC LIMIT ?2 OFFSET ?3";
     match agent {
         None => {
-            tx.query(&format!("{SELECT} WHERE c.account_id = ?1 {order}"), &[account, &limit, &offset], read)
+            // What is skipped is skipped in the index; only what is shown is read.
+            let sql = format!(
+                "{SELECT} WHERE c.id IN (SELECT id FROM conversations WHERE account_id = ?1
+                                         ORDER BY last_message_at DESC, id DESC LIMIT ?2 OFFSET ?3)
+                 ORDER BY c.last_message_at DESC, c.id DESC"
+            );
+            tx.query(&sql, &[account, &limit, &offset], read)
         }
         Some(agent) => {
-            let sql = format!("{SELECT} WHERE c.account_id = ?1 AND c.agent_id = ?4 {order}");
+            let sql = format!(
+                "{SELECT} WHERE c.account_id = ?1 AND c.agent_id = ?4
+                 ORDER BY c.last_message_at DESC, c.id DESC LIMIT ?2 OFFSET ?3"
+            );
             tx.query(&sql, &[account, &limit, &offset, agent], read)
         }
     }

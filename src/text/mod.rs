@@ -9,7 +9,7 @@ mod gsm7;
 mod letters;
 mod terms;
 
-pub use terms::{account_term, terms};
+pub use terms::{account_term, terms, words};
 
 use crate::words;
 pub use emoji::is_emoji;

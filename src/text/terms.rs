@@ -2,6 +2,8 @@
 //! character, so that a sequence of them is found as a phrase; an emoji is a word. A term holds letters, digits and
 //! pictures only, never anything that a database or its query language could take for syntax.
 
+use std::ops::Range;
+
 use super::Graphemes;
 use super::letters::folded;
 
@@ -18,39 +20,56 @@ pub fn account_term(account: &str) -> String {
 
 /// The words of `text`, in order.
 pub fn terms(text: &str) -> Vec<String> {
-    let mut terms = Vec::new();
-    let mut word = String::new();
+    words(text).into_iter().map(|word| word.term).collect()
+}
+
+/// A word of a text and the bytes it stands in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Word {
+    pub term: String,
+    pub at: Range<usize>,
+}
+
+/// The words of `text` with their places, in order.
+pub fn words(text: &str) -> Vec<Word> {
+    let mut words = Vec::new();
+    let mut word = Word { term: String::new(), at: 0..0 };
+    let mut end = 0;
     for grapheme in Graphemes::new(text) {
+        let at = end..end + grapheme.text.len();
+        end = at.end;
         let mut characters =
             grapheme.text.chars().flat_map(folded).filter(|character| is_content(*character)).peekable();
         let Some(first) = characters.peek().copied() else {
             // A mark of direction does not end a word; a space, a dash or a line break does.
             if grapheme.text.chars().flat_map(folded).next().is_some() {
-                end(&mut word, &mut terms);
+                finish(&mut word, &mut words);
             }
             continue;
         };
         if stands_alone(first) {
-            end(&mut word, &mut terms);
-            terms.push(characters.take(LONGEST).collect());
+            finish(&mut word, &mut words);
+            words.push(Word { term: characters.take(LONGEST).collect(), at });
         } else if first.is_alphanumeric() {
-            word.extend(characters);
+            let start = if word.term.is_empty() { at.start } else { word.at.start };
+            word.at = start..at.end;
+            word.term.extend(characters);
         } else {
-            end(&mut word, &mut terms);
+            finish(&mut word, &mut words);
         }
     }
-    end(&mut word, &mut terms);
-    terms
+    finish(&mut word, &mut words);
+    words
 }
 
-fn end(word: &mut String, terms: &mut Vec<String>) {
-    if word.is_empty() {
+fn finish(word: &mut Word, words: &mut Vec<Word>) {
+    if word.term.is_empty() {
         return;
     }
-    if let Some((cut, _)) = word.char_indices().nth(LONGEST) {
-        word.truncate(cut);
+    if let Some((cut, _)) = word.term.char_indices().nth(LONGEST) {
+        word.term.truncate(cut);
     }
-    terms.push(std::mem::take(word));
+    words.push(Word { term: std::mem::take(&mut word.term), at: word.at.clone() });
 }
 
 /// Not a space, a line break, a sign of ASCII or the mark, wherever it stands.
@@ -119,7 +138,24 @@ mod tests {
         assert!(terms(&account).iter().all(|term| *term != account));
     }
 
+    #[test]
+    fn words_stand_where_they_were_written() {
+        let text = "«Café», \u{202e}2nd\u{202c} 東京 ❤️!";
+        let found: Vec<&str> = words(text).into_iter().map(|word| &text[word.at]).collect();
+        assert_eq!(found, ["Café", "2nd", "東", "京", "❤️"]);
+    }
+
     proptest! {
+        #[test]
+        fn places_follow_each_other(text in "\\PC{0,40}") {
+            let mut end = 0;
+            for word in words(&text) {
+                prop_assert!(word.at.start >= end && word.at.end > word.at.start, "{word:?}");
+                prop_assert!(text.get(word.at.clone()).is_some(), "{word:?}");
+                end = word.at.end;
+            }
+        }
+
         #[test]
         fn a_term_holds_no_syntax(text in "\\PC{0,40}") {
             for term in terms(&text) {

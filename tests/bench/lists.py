@@ -8,7 +8,7 @@ from bench import loader
 from harness import wrk
 from harness.machine import chosen_seed, keep_result, median, work_folder
 from harness.phone import make_numbers
-from harness.programs import Server, binary
+from harness.programs import Postgres, Server, binary
 
 CLIENTS = 16
 NUMBERS = 100
@@ -17,6 +17,7 @@ DRAWN = 2000
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="script/bench lists", description=__doc__)
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--conversations", type=int, default=100_000)
     parser.add_argument("--seconds", type=int, default=8)
@@ -34,17 +35,22 @@ def paths(number_ids, conversation_ids, choice):
             "number_messages": [f"/v1/numbers/{name}/messages" for name in number_ids]}
 
 
-def loaded(options, folder):
+def loaded(options, folder, stack):
     """A server's folder with the messages in it, the server stopped; number and conversation ids."""
-    server = Server(binary("release"), folder / "server")
+    postgres = stack.enter_context(Postgres()) if options.database == "postgres" else None
+    url = postgres and postgres.database("bench")
+    server = Server(binary("release"), folder / "server", database=url)
     with server:
         numbers = make_numbers(server.api(), NUMBERS)
-    conversations = loader.load(server.folder, numbers, options.conversations, options.messages)
+    if postgres:
+        conversations = loader.load_postgres(postgres, url, folder, numbers, options.conversations, options.messages)
+    else:
+        conversations = loader.load(server.folder, numbers, options.conversations, options.messages)
     return server, [number["id"] for number in numbers], conversations
 
 
 def measured(options, folder, stack, seed):
-    server, number_ids, conversation_ids = loaded(options, folder)
+    server, number_ids, conversation_ids = loaded(options, folder, stack)
     stack.enter_context(server)
     check_loaded(server.api(), options, conversation_ids)
     cells = {}
@@ -70,7 +76,7 @@ def summary(options, cells):
             for name, values in cells.items() for key in ("p50_ms", "p99_ms", "per_second", "not_2xx")}
     worst = max(flat[f"{name}_p99_ms"] for name in cells)
     clean = all(one["not_2xx"] == 0 for values in cells.values() for one in values)
-    return {"messages": options.messages, "conversations": options.conversations, "clients": CLIENTS} | flat | {
+    return {"database": options.database, "messages": options.messages, "conversations": options.conversations, "clients": CLIENTS} | flat | {
         "goal": "p99 <= 10 ms", "reached": worst <= 10 and clean, "cells": cells}
 
 
@@ -80,5 +86,5 @@ def main(arguments):
     print(f"seed {seed}", flush=True)
     with work_folder("lists") as folder, ExitStack() as stack:
         figures = measured(options, folder, stack, seed)
-    keep_result("lists", seed, figures)
+    keep_result(f"lists-{options.database}", seed, figures)
     return 0

@@ -90,22 +90,26 @@ def load(folder, numbers, conversations, messages, body=None):
     return [f"conv_{index:026d}" for index in range(conversations)]
 
 
-def load_postgres(postgres, url, folder, numbers, conversations, messages, body):
-    """The same on PostgreSQL, by COPY from files in `folder`."""
+def load_postgres(postgres, url, folder, numbers, conversations, messages, body=None, more=()):
+    """The same on PostgreSQL, by COPY from files in `folder`; `more` are further tables: name, columns, every how manieth
+    message has a row."""
     owners = dict(line.split("|") for line in postgres.run("-c", "SELECT id, account_id FROM numbers", url=url).split())
     owned = [number | {"account_id": owners[number["id"]]} for number in numbers]
     now = int(time.time() * 1e3)
-    for table, columns, count in ((CONVERSATION_TABLE, CONVERSATION, conversations),
-                                  (MESSAGE_TABLE, MESSAGE | {"body": body}, messages)):
+    tables = [(CONVERSATION_TABLE, CONVERSATION, range(conversations)),
+              (MESSAGE_TABLE, MESSAGE | ({"body": body} if body else {}), range(messages))]
+    tables += [(table, columns, range(0, messages, step)) for table, columns, step in more]
+    for table, columns, indexes in tables:
         path = folder / f"{table}.csv"
         with path.open("w", newline="") as file:
             writer = csv.writer(file)
-            for index in range(count):
+            for index in indexes:
                 row = Row(index, conversations, messages, owned, now)
                 writer.writerow([make(row) for make in columns.values()])
         postgres.run("-c", f"\\copy {table} ({', '.join(columns)}) FROM '{path}' CSV", url=url)
         path.unlink()
-    postgres.run("-c", f"ANALYZE {CONVERSATION_TABLE}", "-c", f"ANALYZE {MESSAGE_TABLE}", url=url)
+        postgres.run("-c", f"ANALYZE {table}", url=url)
+    return [f"conv_{index:026d}" for index in range(conversations)]
 
 
 def with_account(connection, numbers):

@@ -17,7 +17,7 @@ from faults.locked import database_file
 from harness import wrk
 from harness.machine import ROOT, chosen_seed, keep_result, median, work_folder
 from harness.phone import make_numbers
-from harness.programs import Server, binary
+from harness.programs import Postgres, Server, binary
 
 # One reader after the other: what is measured is how long a page takes, not how long a queue is.
 CLIENTS = 1
@@ -56,6 +56,7 @@ DELIVERY = {
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="script/bench pages", description=__doc__)
+    parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--conversations", type=int, default=100_000)
     parser.add_argument("--seconds", type=int, default=4)
@@ -65,30 +66,41 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def loaded(options, folder):
+def loaded(options, folder, stack):
     """A server's folder with everything in it, the server stopped; number and conversation ids."""
-    server = Server(binary(options.profile), folder / "server")
+    postgres = stack.enter_context(Postgres()) if options.database == "postgres" else None
+    url = postgres and postgres.database("bench")
+    server = Server(binary(options.profile), folder / "server", database=url)
     with server:
         numbers = make_numbers(server.api(), NUMBERS)
+    more = (("usage", USAGE, 1), ("deliveries", DELIVERY, 2))
+    if postgres:
+        conversations = loader.load_postgres(postgres, url, folder, numbers, options.conversations, options.messages, more=more)
+        ask = lambda sql: int(postgres.run("-c", sql, url=url).strip() or 0)
+        return server, [number["id"] for number in numbers], conversations, ask
     conversations = loader.load(server.folder, numbers, options.conversations, options.messages)
     with closing(sqlite3.connect(database_file(server.folder), isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=OFF")
         owned, now = loader.with_account(connection, numbers), int(time.time() * 1e3)
-        for table, columns, step in (("usage", USAGE, 1), ("deliveries", DELIVERY, 2)):
+        for table, columns, step in more:
             loader.check_columns(connection, table, columns)
             indexes = range(0, options.messages, step)
             loader.insert(connection, table, columns, indexes, options.conversations, options.messages, owned, now)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return server, [number["id"] for number in numbers], conversations
+    return server, [number["id"] for number in numbers], conversations, lambda sql: asked(server.folder, sql)
 
 
-def await_sums(folder, limit=300):
+def asked(folder, sql):
+    """A number from the embedded database, beside its server."""
+    with closing(sqlite3.connect(f"file:{database_file(folder)}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql).fetchone()[0] or 0
+
+
+def await_sums(ask, limit=300):
     """The server adds the meter up in the background, from a minute after its start; nothing is measured before."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
-        with closing(sqlite3.connect(f"file:{database_file(folder)}?mode=ro", uri=True)) as connection:
-            newest = connection.execute("SELECT MAX(quarter) FROM usage_quarters").fetchone()[0] or 0
-            last = connection.execute("SELECT MAX(at) FROM usage").fetchone()[0]
+        newest, last = ask("SELECT MAX(quarter) FROM usage_quarters"), ask("SELECT MAX(at) FROM usage")
         if last - newest < 45 * 60_000:
             return
         time.sleep(1)
@@ -97,7 +109,7 @@ def await_sums(folder, limit=300):
 
 def session(server, program):
     """A cookie of somebody signed in, by a link of the command line."""
-    environment = os.environ | {"AGENTPHONE_DATA": str(server.folder)}
+    environment = os.environ | server.environment
     printed = subprocess.run([program, "project", "link"], env=environment, capture_output=True, text=True, check=True).stdout
     connection = http.client.HTTPConnection(urlsplit(server.address).netloc)
     connection.request("GET", re.search(r"/sign-in\?token=\w+", printed).group())
@@ -114,6 +126,7 @@ def paths(options, numbers, conversations, choice):
         "overview": ["/"],
         "conversations": ["/conversations"] + [f"/conversations?before={place}" for place in before],
         "filtered": [f"/conversations?number={number}" for number in numbers],
+        "search": [f"/conversations?query={word}" for word in ("bike", "come%20work", "%22after%20work%22", "rea*")],
         "conversation": [f"/conversations/{name}" for name in threads],
         "message": [f"/messages/msg_{index:026d}" for index in messages],
         "agents": ["/agents"],
@@ -131,9 +144,9 @@ def paths(options, numbers, conversations, choice):
 
 
 def measured(options, folder, stack, seed):
-    server, numbers, conversations = loaded(options, folder)
+    server, numbers, conversations, ask = loaded(options, folder, stack)
     stack.enter_context(server)
-    await_sums(server.folder)
+    await_sums(ask)
     cookie = session(server, binary(options.profile))
     cells = {}
     for _ in range(options.rounds):
@@ -151,7 +164,7 @@ def summary(options, cells):
     worst = max(flat[f"{name}_p99_ms"] for name in cells)
     clean = all(one["not_2xx"] == 0 for values in cells.values() for one in values)
     weight = sum(path.stat().st_size for path in ASSETS.rglob("*") if path.is_file())
-    return {"messages": options.messages, "conversations": options.conversations} | flat | {
+    return {"database": options.database, "messages": options.messages, "conversations": options.conversations} | flat | {
         "assets_bytes": weight, "goal": f"p99 <= {GOAL_MS} ms, assets <= {GOAL_BYTES} bytes",
         "reached": worst <= GOAL_MS and clean and weight <= GOAL_BYTES, "cells": cells}
 
@@ -162,5 +175,5 @@ def main(arguments):
     print(f"seed {seed}", flush=True)
     with work_folder("pages") as folder, ExitStack() as stack:
         figures = measured(options, folder, stack, seed)
-    keep_result("pages", seed, figures)
+    keep_result(f"pages-{options.database}", seed, figures)
     return 0

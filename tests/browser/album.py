@@ -14,11 +14,13 @@ from harness.programs import Server, binary
 from stage import Endpoint, Line, Person, desk, eventually, launch, message, phone, sign_in_path
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+PAGE = {"width": 1080, "height": 675}
 
 
 def scene(api, pictures):
     """Ada and Ben, a shop's agent, and a ride on Saturday."""
     shop, support = Line(api, agent="Front Desk"), Line(api, "sms", agent="Parcel Robot")
+    shop.tell(pictures)
     ada, ben, cleo = Person(api, "Ada Lovelace"), Person(api, "Ben Okri"), Person(api, "Cleo Brandt")
     support.send(ada.number, "Your parcel waits at the station. Reply STOP to hear no more of us.")
     ada.text(shop.number, "Hi! Is my bike ready?")
@@ -46,6 +48,20 @@ def taken(page, path):
     page.screenshot(path=path, type="jpeg", quality=64)
 
 
+def pages(browser, server, state, shop, ada, folder):
+    """The dashboard: a message's story, a conversation, a search, and the overview on a phone."""
+    conversation = shop.conversation(ada.number)["id"]
+    shop.api.request("PATCH", f"/v1/conversations/{conversation}", {"metadata": {"step": "pickup", "bike": 42}}).expect()
+    asked = next(row for row in shop.history(ada.number) if row["direction"] == "inbound")["id"]
+    eventually(lambda: shop.api.get("/v1/messages", query="bike").expect()["total"] == 2, "both texts in the index")
+    shown = [("message", f"/messages/{asked}", PAGE, "light"), ("conversation", f"/conversations/{conversation}", PAGE, "light"),
+             ("search", "/conversations?query=bike", PAGE, "dark"), ("phone-width", "/", PHONE, "dark")]
+    for name, path, viewport, scheme in shown:
+        with desk(browser, server.address, state, [], viewport=viewport, color_scheme=scheme) as page:
+            page.goto(path)
+            taken(page, folder / f"dashboard-{name}.jpg")
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work, Server(binary("debug"), Path(work) / "server") as server, Endpoint() as pictures:
@@ -55,6 +71,7 @@ def main(folder):
             context = browser.new_context(base_url=server.address)
             context.new_page().goto(sign_in_path(server))
             state = context.storage_state()
+            pages(browser, server, state, shop, ada, folder)
             for scheme in ("light", "dark"):
                 threads = {ada: shop.number, ben: group}
                 with desk(browser, server.address, state, [ada, ben], threads, viewport=DESKTOP, color_scheme=scheme) as page:

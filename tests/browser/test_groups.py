@@ -65,6 +65,11 @@ def test_a_group_is_renamed_joined_and_left(api, show, shop, ada) -> None:
     expect(theirs.get_by_role("textbox", name="Message")).to_be_disabled()
     expect(theirs.get_by_role("textbox", name="Message")).to_have_attribute("placeholder", "You left this conversation")
     assert members() == [ada.number]
+    expect(hers.locator(".turn")).to_have_text([
+        "You named the conversation “Sunday ride”", "You added Cleo to the conversation",
+        "You removed Ben from the conversation", "Cleo left the conversation"])
+    expect(theirs.locator(".turn")).to_have_text([
+        "Ada added you to the conversation", "Ada removed Ben from the conversation", "You left the conversation"])
 
 
 def test_a_refused_change_of_a_group_says_why(api, show, shop, ada) -> None:

@@ -149,6 +149,9 @@ def test_nothing_is_found_under_ids_that_name_nothing(browser) -> None:
     for path in ("/agents/agt_0", "/numbers/num_0", "/conversations/conv_0", "/messages/msg_0", "/webhooks/dlv_0", "/reference/nothing", "/endpoints/%3Cb%3E"):
         assert "Not found" in browser.page(path, 404)
     assert "<b>" not in browser.page("/endpoints/%3Cb%3E", 404)
+    lost = browser.http.get("/nothing", headers={"accept": "text/html,*/*;q=0.8"})
+    assert lost.status_code == 404 and "<h1>Not found</h1>" in lost.text and "default-src 'none'" in lost.headers["content-security-policy"]
+    assert browser.http.get("/nothing", headers={"accept": "*/*"}).json()["error"]["code"] == "NOT_FOUND"
     for path in ("/agents/%00", "/conversations?agent=%00", "/conversations?before=1_%00", "/webhooks?before=1_%00"):
         assert "Not found" in browser.page(path, 404)
 
@@ -169,6 +172,60 @@ def test_conversations_are_paged_and_filtered(account, network, browser) -> None
     assert "None fit" in browser.page(f"/conversations?number={other['id']}")
     assert people[0] in browser.page(f"/conversations?number={account.sms['id']}") + browser.page(older)
     assert browser.page("/conversations?before=nonsense&agent=agt_none").count("<table") == 0
+
+
+def test_messages_are_searched_and_shown_in_their_conversation(account, another_account, network, browser) -> None:
+    conversation, message = inbound(account, network, "Is my BIKE ready? The " + "very " * 200 + "old one")
+    account.send(conversation["participant"], "Your bike is ready")
+    inbound(account, network, "Nothing of the kind")
+    page = browser.page_with("/conversations?query=bike", "2 messages")
+    found = page[page.index('<ol class="found"'):]
+    assert found.index("Your <mark>bike</mark> is ready") < found.index("Is my <mark>BIKE</mark> ready?"), "newest first"
+    assert "Nothing of the kind" not in page and conversation["participant"] in found and " …</p>" in found
+    link = re.search(rf'href="(/conversations/{conversation["id"]}\?message={message["id"]})#{message["id"]}"', found)[1]
+    thread = browser.page(link)
+    assert f'id="{message["id"]}"' in thread and "Your bike is ready" in thread and "To the newest" not in thread
+    beginning = browser.page("/conversations?query=read*")
+    assert "<mark>ready</mark>" in beginning and 'value="read*"' in beginning
+    assert "No message has these words" in browser.page("/conversations?query=unheard")
+    assert "Search in messages" in browser.page("/conversations")
+    assert "No message has these words" in Browser(another_account).page("/conversations?query=bike")
+
+
+def test_a_search_shows_what_people_type_as_text(account, network, browser) -> None:
+    inbound(account, network, HOSTILE)
+    page = browser.page_with("/conversations?query=alert", "One message.")
+    assert "<script>alert" not in page and "&gt;<mark>alert</mark>(1)" in page
+    match = page.index("\u202e")
+    assert page[page.rindex("<p", 0, match):].startswith('<p class="excerpt" dir="auto">')
+    typed = browser.page("/conversations?query=%3Cscript%3Ealert(1)%3C/script%3E%E2%80%AE")
+    assert "<script>alert" not in typed and 'value="&lt;script&gt;alert(1)' in typed
+    for nothing in ("%3F!", "%22%22", "word+" * 65):
+        page = browser.page(f"/conversations?query={nothing}", 422)
+        assert 'class="problem"' in page and 'aria-invalid="true"' in page and "<h1" in page
+
+
+def test_what_was_found_is_paged_and_an_old_message_stands_among_its_neighbours(account, browser) -> None:
+    number = fresh_number()
+    sent = [account.send(number, f"needle {count}") for count in range(90)]
+    browser.page_with("/conversations?query=needle", "90 messages")
+    shown, page = [], "/conversations?query=needle"
+    while page:
+        text = browser.page(page)
+        shown += re.findall(r"</mark> (\d+)</p>", text)
+        following = re.search(r'href="([^"]+)" rel="next"', text)
+        page = following and html.unescape(following[1])
+    assert shown == [str(count) for count in reversed(range(90))]
+    conversation = sent[0]["conversation_id"]
+    middle = browser.page(f"/conversations/{conversation}?message={sent[45]['id']}")
+    bodies = lambda text: [int(count) for count in re.findall(r'dir="auto">needle (\d+)</p>', text)]
+    assert bodies(middle) == list(range(20, 71)), "25 before, and as many after"
+    newer = html.unescape(re.search(r'href="([^"]+)" rel="prev"', middle)[1])
+    assert bodies(browser.page(newer)) == list(range(71, 90))
+    older = html.unescape(re.search(r'href="([^"]+)" rel="next"', middle)[1])
+    assert bodies(browser.page(older)) == list(range(20))
+    assert bodies(browser.page(f"/conversations/{conversation}?message=msg_0")) == list(range(40, 90)), "the newest instead"
+    assert browser.page("/conversations?query=needle&from=nonsense") and browser.page("/conversations?query=needle&from=99999999")
 
 
 def test_usage_counts_what_was_sent_and_received(account, network, browser) -> None:

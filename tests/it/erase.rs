@@ -11,6 +11,7 @@ use agentphone::phone::messages::receive::{self, Arrived};
 use serde_json::{Value, json};
 
 use crate::client::{self, Request};
+use crate::place::postgres_url;
 use crate::receiver::{Receiver, Say};
 use crate::search::store;
 use crate::server::{ADA, Setting, TestServer};
@@ -100,6 +101,21 @@ async fn a_deleted_message_is_gone_everywhere_and_its_cost_stays() {
     server.finds("first plain", 1).await;
     assert_eq!(server.column("SELECT message_id FROM usage").await.len(), usage);
     server.no_jobs("SELECT id FROM jobs WHERE lane = 'erase'").await;
+    let setting = server.stop().await;
+    if postgres_url().is_none() {
+        let left = await_bytes(&setting).await;
+        let holds = |word: &str| left.windows(word.len()).any(|bytes| bytes == word.as_bytes());
+        assert!(holds("first and plain"), "what was not deleted stands in the file");
+        assert!(!holds("wombat") && !holds("zebra"), "what was deleted is overwritten there");
+    }
+}
+
+/// The bytes of a stopped server's database, once its log has been moved into it.
+async fn await_bytes(setting: &Setting) -> Vec<u8> {
+    let file = setting.place.folder().join("agentphone.db");
+    let log = setting.place.folder().join("agentphone.db-wal");
+    until_true("the end of the log", async || !log.exists()).await;
+    std::fs::read(file).unwrap()
 }
 
 #[tokio::test]

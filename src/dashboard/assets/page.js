@@ -56,5 +56,7 @@ addEventListener("click", (event) => {
   if (button) copy(button);
 });
 document.querySelector("nav [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
-// The newest of a conversation is at its end.
-document.querySelector(".bubbles")?.scrollTo(0, Number.MAX_SAFE_INTEGER);
+// The newest of a conversation is at its end; a message that was looked for is somewhere before.
+const sought = document.querySelector(".bubbles :target");
+if (sought) sought.scrollIntoView({ block: "center" });
+else document.querySelector(".bubbles")?.scrollTo(0, Number.MAX_SAFE_INTEGER);

@@ -145,10 +145,9 @@ fn decide<'a>(
         return Err(Error::missing(Code::GroupNotFound, "group", group));
     }
     // Consent, registration and allowances (contract 14 and 19) are asked here and nowhere else.
-    if channel == Channel::Imessage
-        && let Some(able) = able
-        && !new_contacts::admit(tx, able.daily, &line.id, &people(&draft.to), draft.now)?
-    {
+    let daily = able.filter(|_| channel == Channel::Imessage).map(|able| able.daily).unwrap_or_default();
+    let is_over = !new_contacts::admit(tx, daily, &line.id, &people(&draft.to), draft.now)?;
+    if is_over {
         channel = choose_channel(draft, false, None).map_err(|_| new_contacts::over(draft.now))?;
     }
     let reply = resolve_reply(tx, draft, channel, able, standing.map(|known| &known.id))?;
@@ -161,7 +160,7 @@ fn decide<'a>(
     let is_moving = able.is_some_and(Ability::is_up) && standing.is_none_or(|known| !known.is_waiting);
     let mut decided = Decided {
         channel,
-        route: route(draft, line, channel, standing),
+        route: if is_over { Route::NewContactLimit } else { route(draft, line, channel, standing) },
         agent_id: draft.sender.agent_id.clone().or(line.agent_id.clone()),
         reply,
         effect: draft.effect.filter(|_| able.is_some_and(|able| able.effects)),

@@ -33,7 +33,7 @@ pub fn page(
     let direction = if after.is_some() { "ASC" } else { "DESC" };
     let sql = format!(
         "SELECT {COLUMNS} FROM messages WHERE {column} = ?1 AND received_at > ?2 AND received_at < ?3 AND {SEEN}
-         ORDER BY received_at {direction}, id {direction} LIMIT ?4"
+         ORDER BY received_at {direction} LIMIT ?4"
     );
     let mut messages = tx.query(&sql, &[&id, &least, &most, &(limit + 1)], read)?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -46,9 +46,8 @@ pub fn page(
             (messages, more) = whole_millisecond(tx, column, id, messages, cut, (least, most), direction)?;
         }
     }
-    if direction == "DESC" {
-        messages.reverse();
-    }
+    // The index has the order of time; the few of one millisecond find their order here.
+    messages.sort_by(|one, other| (one.received_at, &one.id).cmp(&(other.received_at, &other.id)));
     Ok((messages, more))
 }
 

@@ -62,6 +62,8 @@ words! {
         Asked = "asked",
         /// The person was found away from iMessage a short while ago.
         NotOnImessage = "not_on_imessage",
+        /// The line has written to as many new people by iMessage today as it may.
+        NewContactLimit = "new_contact_limit",
         /// The line cannot do iMessage, or the recipient is a short code.
         NoImessage = "no_imessage",
     }

@@ -1,8 +1,10 @@
 //! What a person asks a search for: words, "phrases in quotes", and beginnings of words with a star (`bik*`). All of
 //! them must be in a message. Whatever else the text holds separates words and means nothing.
 
+use std::ops::Range;
+
 use crate::error::{Error, Place, Result};
-use crate::text::{account_term, terms};
+use crate::text::{account_term, terms, words};
 
 /// More words are not asked for.
 const MOST: usize = 64;
@@ -39,6 +41,31 @@ impl Query {
             1..=MOST => Ok(Self(found)),
             _ => refused(format!("query may have {MOST} words at most")),
         }
+    }
+
+    /// Where in `text` its words stand, in order; what touches or overlaps is one place.
+    pub fn places(&self, text: &str) -> Vec<Range<usize>> {
+        let said = words(text);
+        let mut places: Vec<Range<usize>> = Vec::new();
+        for Term { words, is_beginning } in &self.0 {
+            let last = words.len() - 1;
+            let fits = |term: &str, place: usize| {
+                term == words[place] || (*is_beginning && place == last && term.starts_with(&words[place]))
+            };
+            let found = said
+                .windows(words.len())
+                .filter(|run| run.iter().enumerate().all(|(place, word)| fits(&word.term, place)));
+            places.extend(found.map(|run| run[0].at.start..run[last].at.end));
+        }
+        places.sort_unstable_by_key(|place| (place.start, place.end));
+        places.dedup_by(|later, earlier| {
+            let touches = later.start <= earlier.end;
+            if touches {
+                earlier.end = earlier.end.max(later.end);
+            }
+            touches
+        });
+        places
     }
 
     /// As FTS5 reads it: quoted strings, nothing else.
@@ -112,6 +139,21 @@ mod tests {
         assert_eq!(fts5("a\"b"), r#""a" AND "b""#);
         assert_eq!(fts5("* ** a* '* \"*\""), r#""a" *"#);
         assert_eq!(tsvector("a & !b | c:* <-> d\\'"), "('a') & ('b') & ('c') & ('d')");
+    }
+
+    fn marked(query: &str, text: &str) -> Vec<String> {
+        let places = Query::parse(query).unwrap().places(text);
+        places.into_iter().map(|place| text[place].to_owned()).collect()
+    }
+
+    #[test]
+    fn the_words_found_are_told_apart_from_the_rest() {
+        assert_eq!(marked("bike", "My BIKE, your bikes, our bike."), ["BIKE", "bike"]);
+        assert_eq!(marked("bik*", "My BIKE, your bikes"), ["BIKE", "bikes"]);
+        assert_eq!(marked("\"new bike\" cafe", "A new bike at the Café; new"), ["new bike", "Café"]);
+        assert_eq!(marked("東京 e-mail", "東京タワー e–mail"), ["東京", "e–mail"]);
+        assert_eq!(marked("new \"new bike\" bike", "new bike"), ["new bike"]);
+        assert_eq!(marked("a", "bike"), Vec::<String>::new());
     }
 
     #[test]

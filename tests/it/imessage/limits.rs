@@ -37,6 +37,8 @@ async fn over_the_limit_a_text_goes_by_sms_until_the_next_day() {
     assert_eq!(channel(&server, &line, 1).await, "imessage");
     assert_eq!(channel(&server, &line, 0).await, "imessage", "a person counts once a day");
     assert_eq!(channel(&server, &line, 2).await, "sms");
+    let route = "SELECT route FROM messages WHERE to_address = '+14155550202'";
+    assert_eq!(server.column(route).await, ["new_contact_limit"], "the story tells what really happened");
     assert_eq!(used(&server, &line).await, json!({"used": 2, "limit": 2}));
     let other = server.buy_number("imessage").await;
     assert_eq!(channel(&server, &other, 2).await, "imessage", "each line has its own");

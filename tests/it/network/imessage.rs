@@ -181,7 +181,10 @@ async fn a_group_that_our_server_starts() {
     let from = IMESSAGE_LINE.to_owned();
     let rename = Outbound::GroupName { from, to: to.clone(), name: "Saturday ride".to_owned() };
     assert_eq!(server.submit(rename).await, accepted());
-    assert_eq!(world.get("/sim/groups/grp_ours").await["name"], "Saturday ride");
+    let group = world.get("/sim/groups/grp_ours").await;
+    assert_eq!(group["name"], "Saturday ride");
+    let turn = &group["log"][0];
+    assert_eq!((&turn["event"], &turn["by"]), (&json!("named"), &json!(IMESSAGE_LINE)));
     let by_sms = text("msg_3", IMESSAGE_LINE, to, Channel::Sms, "x");
     assert!(matches!(server.submit(by_sms).await, Outcome::Refused(_)));
     let unknown = Target::Group { group_id: "grp_none".to_owned(), provider_id: None };
@@ -212,7 +215,29 @@ async fn a_group_that_our_number_is_added_to() {
     world.ok("PATCH", &path, &json!({ "members": [ADA] })).await;
     let Inbound::Group { group, .. } = server.next().await else { panic!("our number is told") };
     assert_eq!((group.members.len(), group.name.as_deref()), (1, Some("Ride")));
+    let stranger = json!({ "members": [ADA, BOB], "by": BOB }).to_string();
+    assert_eq!(world.call("PATCH", &path, &stranger).await.0, 400, "who left brings nobody in");
+    world.ok("PATCH", &path, &json!({ "members": [ADA, BOB], "by": ADA })).await;
+    assert!(matches!(server.next().await, Inbound::Group { .. }));
+    world.ok("PATCH", &path, &json!({ "members": [ADA], "by": BOB })).await;
+    assert!(matches!(server.next().await, Inbound::Group { .. }));
+    let shown = screen(&world, ADA).await;
+    let turns: Vec<_> =
+        shown["threads"][0]["group"]["log"].as_array().unwrap().iter().map(without_time).collect();
+    let expected = [
+        json!({ "by": null, "event": "named", "name": "Ride" }),
+        json!({ "by": null, "event": "left", "who": BOB }),
+        json!({ "by": ADA, "event": "joined", "who": BOB }),
+        json!({ "by": BOB, "event": "left", "who": BOB }),
+    ];
+    assert_eq!(turns, expected);
     let said = json!({ "to": id, "body": "Still here?" }).to_string();
     assert_eq!(world.call("POST", &format!("/sim/handsets/{BOB}/messages"), &said).await.0, 400);
     world.end().await;
+}
+
+fn without_time(turn: &serde_json::Value) -> serde_json::Value {
+    let mut turn = turn.clone();
+    turn.as_object_mut().unwrap().remove("at").expect("when it happened");
+    turn
 }

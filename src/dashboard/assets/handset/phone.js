@@ -162,6 +162,7 @@ export class Phone {
     this.setTyping(thread.with, thread.typing);
     if (thread.with === this.open) {
       this.thread.drawTop();
+      this.thread.drawTurns();
       this.thread.drawWall();
     }
     this.list.draw();

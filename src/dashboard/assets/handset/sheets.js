@@ -118,7 +118,7 @@ export function threadSheet(phone, other) {
   const isIn = group.members.includes(phone.number);
   const change = (what) =>
     attempt(async () => {
-      await ask("PATCH", path, what);
+      await ask("PATCH", path, { ...what, by: phone.number });
       close();
     });
   const list = element("ul", "members");

@@ -5,6 +5,7 @@ import { playEffect } from "./effects.js";
 import { openMenu } from "./menu.js";
 import { threadSheet } from "./sheets.js";
 import { gestures } from "./touch.js";
+import { drawTurns } from "./turns.js";
 import { element, face, plain, timeOf } from "./words.js";
 
 const PAUSE_MILLIS = 15 * 60_000;
@@ -52,6 +53,7 @@ export class Thread {
     this.log.replaceChildren();
     for (const [key, bubble] of phone.bubbles) if (otherEnd(bubble, phone.number) === phone.open) this.put(key, bubble);
     this.drawTop();
+    this.drawTurns();
     this.drawWall();
     this.drawTyping();
     phone.compose.turnTo(phone.open);
@@ -106,6 +108,12 @@ export class Thread {
     if (mine) this.items.get(keyOf(mine)).append(this.marks);
     this.receipt.textContent = theirs?.read_at ? `Read ${timeOf(theirs.read_at)}` : "";
     if (theirs) this.items.get(keyOf(theirs)).append(this.receipt);
+  }
+
+  /** Who came to the group, and who went. */
+  drawTurns() {
+    drawTurns(this.log, this.items, this.phone);
+    if (this.isFollowing) this.toEnd();
   }
 
   drawTop() {
