@@ -83,7 +83,7 @@ fn to_espeak(misaki: &str, british: bool) -> String {
             ('T', _) => out.push('ɾ'),
             ('ᵊ', _) => out.push('ə'),
             // The vowels that espeak-ng writes long; "happy" ends in a short one.
-            ('i', _) if !stressed && ends_word => out.push('i'),
+            ('i', _) if !stressed => out.push('i'),
             ('i', _) => out.push_str(if next == Some('ə') { "i" } else { "iː" }),
             ('u', _) => out.push_str("uː"),
             ('ɑ', _) => out.push_str("ɑː"),

@@ -15,7 +15,8 @@ use crate::vad::seconds;
 /// Frames of the picture the model was taught with.
 const FULL: usize = 3_000;
 /// Frames of silence after a window, and of the shortest picture.
-const SILENCE: usize = 100;
+fn silence() -> usize { std::env::var("XS").map_or(100, |it| it.parse().unwrap()) }
+fn floor() -> f32 { std::env::var("XL").map_or(-9.0, |it| it.parse().unwrap()) }
 const SHORTEST: usize = 300;
 /// Windows longer than this get the full picture: little would be saved.
 const LONGEST_SHORT: usize = 27 * RATE;
@@ -76,7 +77,7 @@ impl Ear<'_> {
             let mut reading = self.attempt(&window.encoded, prompt, temperature)?;
             if !window.full
                 && !reading.is_silence()
-                && !(reading.is_credible(seconds) && says_something(&reading))
+                && !(reading.is_credible(seconds) && says_something(&reading) && reading.avg_logprob > floor())
             {
                 window.encoded = self.encode(window.samples, true)?;
                 window.full = true;
@@ -136,7 +137,7 @@ fn says_something(reading: &Reading) -> bool {
 /// Frames of the picture of so many samples. CTranslate2 takes an encoded picture for a raw one if it is as long as a raw
 /// one has bands.
 fn frames(samples: usize, bands: usize) -> usize {
-    let frames = (samples.div_ceil(HOP) + SILENCE).clamp(SHORTEST, FULL).next_multiple_of(4);
+    let frames = (samples.div_ceil(HOP) + silence()).clamp(SHORTEST, FULL).next_multiple_of(4);
     if frames / 2 == bands { frames + 4 } else { frames }
 }
 
