@@ -15,8 +15,12 @@ use crate::vad::seconds;
 /// Frames of the picture the model was taught with.
 const FULL: usize = 3_000;
 /// Frames of silence after a window, and of the shortest picture.
-fn silence() -> usize { std::env::var("XS").map_or(100, |it| it.parse().unwrap()) }
-fn floor() -> f32 { std::env::var("XL").map_or(-9.0, |it| it.parse().unwrap()) }
+fn silence() -> usize {
+    std::env::var("XS").map_or(100, |it| it.parse().unwrap())
+}
+fn floor() -> f32 {
+    std::env::var("XL").map_or(-9.0, |it| it.parse().unwrap())
+}
 const SHORTEST: usize = 300;
 /// Windows longer than this get the full picture: little would be saved.
 const LONGEST_SHORT: usize = 27 * RATE;
@@ -77,7 +81,9 @@ impl Ear<'_> {
             let mut reading = self.attempt(&window.encoded, prompt, temperature)?;
             if !window.full
                 && !reading.is_silence()
-                && !(reading.is_credible(seconds) && says_something(&reading) && reading.avg_logprob > floor())
+                && !(reading.is_credible(seconds)
+                    && says_something(&reading)
+                    && reading.avg_logprob > floor())
             {
                 window.encoded = self.encode(window.samples, true)?;
                 window.full = true;
