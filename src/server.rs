@@ -24,12 +24,18 @@ use crate::http::idempotency::Live;
 use crate::http::totals::Totals;
 use crate::id::Ids;
 use crate::jobs::accepter::Accepter;
+use crate::jobs::meter::{self, Meter};
+use crate::jobs::recorder::Recorder;
 use crate::jobs::settler::Settler;
 use crate::jobs::{self, arrivals, indexer, presence, upkeep};
 use crate::media_store::MediaStore;
 use crate::network::Network;
 use crate::network::link::Line;
 use crate::phone::lines::{self, Ability, DailyLimits, Lines};
+use crate::voice::child::{self, Child};
+use crate::voice::engine;
+use crate::voice::hearing::Hearing;
+use crate::voice::upstream::Upstreams;
 use crate::{http, net};
 
 /// Arrivals that may wait to be stored.
@@ -73,7 +79,10 @@ impl Server {
         let (carriers, network) = house.carriers(&inbox).await?;
         let lines = abilities(&config, &carriers);
         let settler = Settler::new(db.clone(), ids.clone(), clock.clone(), tasks.clone());
+        let recorder = Recorder::new(db.clone(), ids.clone(), clock.clone(), lines.clone(), tasks.clone());
         let accepter = Accepter::new(db.clone(), ids.clone(), lines.clone(), tasks.clone());
+        let (engines, upstreams) =
+            (engines(&config, &clock, &ids)?, Upstreams::new(clock.clone(), ids.clone()));
         let app = App::new(Parts {
             region,
             net: net::Client::new(policy(&config)?),
@@ -85,6 +94,11 @@ impl Server {
             bound: OnceLock::from(address),
             live: Live::default(),
             totals: Totals::default(),
+            meter: Meter::default(),
+            voice: engine::table(&config.voice, &upstreams, engines.as_ref().map(Child::socket)),
+            hearing: Hearing::new(config.voice.max_audio_seconds),
+            upstreams,
+            engines,
             config,
             db,
             clock,
@@ -96,10 +110,12 @@ impl Server {
             followed,
             settler,
             accepter,
+            recorder,
         });
         presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;
         app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));
         app.tasks.spawn(presence::watch(app.clone()));
+        app.tasks.spawn(meter::run(app.clone()));
         if app.config.search.enabled {
             app.tasks.spawn(indexer::run(app.clone()));
         }
@@ -118,7 +134,11 @@ impl Server {
         if tokio::time::timeout(FAREWELL, app.tasks.wait()).await.is_err() {
             tracing::info!("some work was still under way; it goes on at the next start");
         }
+        app.meter.store(&app.db).await;
         app.stopped.cancel();
+        if let Some(engines) = &app.engines {
+            engines.stop().await;
+        }
         app.db.close();
     }
 }
@@ -188,6 +208,15 @@ impl House<'_> {
         Network::open(folder, self.clock.clone(), self.ids.clone(), self.tasks, self.stop.clone())
             .context("opening the simulated network")
     }
+}
+
+/// The process of the built-in engines, if the configuration names models for it.
+fn engines(config: &Config, clock: &Clock, ids: &Ids) -> anyhow::Result<Option<Child>> {
+    let Some(orders) = child::orders(&config.voice, &config.data) else { return Ok(None) };
+    let program = &config.voice.engines.program;
+    let program = if program.as_os_str().is_empty() { std::env::current_exe()? } else { program.clone() };
+    let place = child::Place::new(&config.data, ids)?;
+    Ok(Some(Child::start(program, place, orders, clock.clone())))
 }
 
 fn policy(config: &Config) -> anyhow::Result<net::Policy> {

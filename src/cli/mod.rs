@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod api;
 pub mod doctor;
 pub mod listen;
+pub mod models;
 mod sse;
 pub mod starter;
 pub mod trigger;

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::ensure;
-use serde::Deserialize;
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
 
 /// What a model does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize)]
@@ -20,7 +20,7 @@ pub enum Task {
 }
 
 /// Who does the work of a model.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
     /// Any server that speaks the `OpenAI` protocol.
@@ -41,6 +41,17 @@ impl EngineKind {
         match self {
             Self::Openai => false,
             Self::Whisper | Self::Piper | Self::Llama | Self::Orpheus => true,
+        }
+    }
+
+    /// As it is written in the configuration.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Whisper => "whisper",
+            Self::Piper => "piper",
+            Self::Llama => "llama",
+            Self::Orpheus => "orpheus",
         }
     }
 
@@ -83,6 +94,7 @@ pub struct ListedVoice {
 /// One `[voice.models."NAME"]` table.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "what a vendor calls the model is a setting of it")]
 pub struct Model {
     /// Needed where neither the name nor the engine tells.
     #[serde(default)]
@@ -106,7 +118,7 @@ pub struct Model {
     /// The voices this model speaks with; empty: all that are listed.
     #[serde(default)]
     pub voices: Vec<String>,
-    /// Requests under way at one upstream (or in the child) at a time; more wait, and as many again are turned away.
+    /// Requests under way at one upstream (or in the child) at a time; as many again may wait, more are turned away.
     #[serde(default)]
     pub concurrency: Option<usize>,
     /// Seconds without a byte after which an upstream is given up.
@@ -122,12 +134,34 @@ pub struct Engines {
     pub threads: usize,
     /// Whether models are loaded when the server starts, or when they are first asked.
     pub preload: bool,
+    /// Another build of this program to run them with; empty: this one.
+    pub program: PathBuf,
 }
 
 impl Voice {
     /// What the public name or the engine says a model does.
     pub fn task_of(&self, name: &str, model: &Model) -> Option<Task> {
         model.task.or(model.engine.task()).or_else(|| self.public_task(name))
+    }
+
+    /// Lets imported models answer under the public names that mean nothing yet, the first of each task.
+    pub(super) fn stand_in(&mut self, imported: &[String]) {
+        let public = [
+            (self.transcription.clone(), Task::Transcription),
+            (self.speech.clone(), Task::Speech),
+            (self.chat.clone(), Task::Chat),
+        ];
+        for (public, task) in public {
+            let able = |name: &&String| {
+                self.models.get(*name).is_some_and(|model| self.task_of(name, model) == Some(task))
+            };
+            if !self.models.contains_key(&public)
+                && !self.stand_ins.contains_key(&public)
+                && let Some(name) = imported.iter().find(able)
+            {
+                self.stand_ins.insert(public, name.clone());
+            }
+        }
     }
 
     /// The task of the three public names.
@@ -165,9 +199,14 @@ impl Voice {
             ensure!(model.timeout.is_none_or(|seconds| seconds > 0.0), "{setting}: timeout must be above 0");
         }
         for (public, stand_in) in &self.stand_ins {
+            let setting = format!("voice.stand_ins.{public:?}");
+            let model = self.models.get(stand_in);
+            let model =
+                model.with_context(|| format!("{setting} names {stand_in:?}, which is not configured"))?;
+            let wanted = self.public_task(public);
             ensure!(
-                self.models.contains_key(stand_in),
-                "voice.stand_ins.{public:?} names {stand_in:?}, which is not configured"
+                wanted.is_none() || wanted == self.task_of(stand_in, model),
+                "{setting} names {stand_in:?}, which does something else"
             );
         }
         Ok(())

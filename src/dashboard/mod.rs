@@ -116,7 +116,7 @@ async fn same_origin(State(app): State<App>, mut request: Request, next: Next) -
         return next.run(request).await;
     }
     // Whole, also where nobody reads it: what is left of it would end the connection.
-    if let Err(error) = extract::take_in(&mut request).await {
+    if let Err(error) = extract::take_in(&mut request, extract::ROOM).await {
         return Trouble::from(error).into_response();
     }
     if session::is_same_origin(&app, request.headers()) {

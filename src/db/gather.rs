@@ -1,5 +1,6 @@
 //! Many callers, one unit of work: what has gathered while the last unit was under way is done together. A caller
-//! alone does not wait for company; it takes the unit through itself, and so does one of those who gathered.
+//! alone does not wait for company; it takes the unit through itself, and so does one of those who gathered. Nobody
+//! suffers for another's fault: a unit that fails for a reason of its own is done again, item by item.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-type Act<T, R> = dyn Fn(Vec<T>) -> Pin<Box<dyn Future<Output = Vec<R>> + Send>> + Send + Sync;
+use crate::error::{Error, Result, Storage};
+
+/// An answer to each item, in their order, or what kept the whole from being done.
+type Outcomes<R> = Result<Vec<Result<R>>>;
+type Act<T, R> = dyn Fn(Arc<[T]>) -> Pin<Box<dyn Future<Output = Outcomes<R>> + Send>> + Send + Sync;
 
 /// Where callers bring their items. Cheap to clone.
 pub struct Gather<T, R>(Arc<Inner<T, R>>);
@@ -21,17 +26,13 @@ struct Inner<T, R> {
     tasks: TaskTracker,
 }
 
-/// Why an item was not done.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Missed {
-    /// Too many wait already.
-    Full,
-    /// The unit was not seen through to its end.
-    BrokeOff,
-}
+/// What is brought.
+pub trait Item: Clone + Send + Sync + 'static {}
+
+impl<T: Clone + Send + Sync + 'static> Item for T {}
 
 struct State<T, R> {
-    waiting: Vec<(T, oneshot::Sender<R>)>,
+    waiting: Vec<(T, oneshot::Sender<Result<R>>)>,
     /// One unit at a time: with two, the second would be run for every item that comes while the first is.
     is_under_way: bool,
 }
@@ -42,17 +43,16 @@ impl<T, R> Clone for Gather<T, R> {
     }
 }
 
-impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
-    /// `act` does up to `most` items together and answers one by one in their order; there is `room` for so many to
-    /// wait.
+impl<T: Item, R: Send + 'static> Gather<T, R> {
+    /// `act` does up to `most` items together; there is `room` for so many to wait.
     pub fn new<F>(
         most: usize,
         room: usize,
         tasks: TaskTracker,
-        act: impl Fn(Vec<T>) -> F + Send + Sync + 'static,
+        act: impl Fn(Arc<[T]>) -> F + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = Vec<R>> + Send + 'static,
+        F: Future<Output = Outcomes<R>> + Send + 'static,
     {
         let state = Mutex::new(State { waiting: Vec::new(), is_under_way: false });
         let act: Box<Act<T, R>> = Box::new(move |items| Box::pin(act(items)));
@@ -60,12 +60,12 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
     }
 
     /// Has `item` done with what else waits.
-    pub async fn bring(&self, item: T) -> Result<R, Missed> {
+    pub async fn bring(&self, item: T) -> Result<R> {
         let (answer, answered) = oneshot::channel();
         let lead = {
             let mut state = self.state();
             if state.waiting.len() >= self.0.room {
-                return Err(Missed::Full);
+                return Err(Error::Storage(Storage::Overloaded));
             }
             state.waiting.push((item, answer));
             !std::mem::replace(&mut state.is_under_way, true)
@@ -73,7 +73,7 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
         if lead {
             self.lead().await;
         }
-        answered.await.map_err(|_| Missed::BrokeOff)
+        answered.await.unwrap_or_else(|_| Err(anyhow::anyhow!("a unit of many broke off").into()))
     }
 
     /// Takes one unit through; leaves what has gathered meanwhile to a task.
@@ -88,9 +88,25 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
         if items.is_empty() {
             return;
         }
-        for (answer, done) in answers.into_iter().zip((self.0.act)(items).await) {
+        for (answer, done) in answers.into_iter().zip(self.together(items).await) {
             // Who asked may have gone; what was done stays done.
             let _ = answer.send(done);
+        }
+    }
+
+    async fn together(&self, items: Vec<T>) -> Vec<Result<R>> {
+        let items: Arc<[T]> = items.into();
+        match (self.0.act)(Arc::clone(&items)).await {
+            Ok(outcomes) => outcomes,
+            Err(error) if items.len() == 1 => vec![Err(error)],
+            Err(error) if error.is_storage() => items.iter().map(|_| Err(error.again())).collect(),
+            Err(_) => {
+                let mut outcomes = Vec::with_capacity(items.len());
+                for item in items.iter() {
+                    outcomes.extend(Box::pin(self.together(vec![item.clone()])).await);
+                }
+                outcomes
+            }
         }
     }
 
@@ -100,9 +116,9 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
 }
 
 /// The unit that is under way; passed on when it ends.
-struct Turn<'a, T: Send + 'static, R: Send + 'static>(&'a Gather<T, R>);
+struct Turn<'a, T: Item, R: Send + 'static>(&'a Gather<T, R>);
 
-impl<T: Send + 'static, R: Send + 'static> Drop for Turn<'_, T, R> {
+impl<T: Item, R: Send + 'static> Drop for Turn<'_, T, R> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         if state.waiting.is_empty() {
@@ -121,22 +137,28 @@ mod tests {
 
     use super::*;
 
+    /// Fails the unit it is in.
+    const BAD: u32 = 99;
+
     /// A gatherer whose units wait for a permit each, and answer each item with how many were done together.
     fn gatherer(most: usize, room: usize) -> (Gather<u32, usize>, Arc<Semaphore>) {
         let gate = Arc::new(Semaphore::new(0));
         let passed = Arc::clone(&gate);
-        let gather = Gather::new(most, room, TaskTracker::new(), move |items: Vec<u32>| {
+        let gather = Gather::new(most, room, TaskTracker::new(), move |items: Arc<[u32]>| {
             let gate = Arc::clone(&passed);
             async move {
                 gate.acquire().await.unwrap().forget();
-                vec![items.len(); items.len()]
+                if items.contains(&BAD) {
+                    return Err(anyhow::anyhow!("a bad one").into());
+                }
+                Ok(items.iter().map(|_| Ok(items.len())).collect())
             }
         });
         (gather, gate)
     }
 
     /// Brings an item from a task of its own, and lets it come as far as it comes.
-    async fn bring(gather: &Gather<u32, usize>, item: u32) -> tokio::task::JoinHandle<Result<usize, Missed>> {
+    async fn bring(gather: &Gather<u32, usize>, item: u32) -> tokio::task::JoinHandle<Result<usize>> {
         let gather = gather.clone();
         let bringing = TaskTracker::new().spawn(async move { gather.bring(item).await });
         tokio::task::yield_now().await;
@@ -164,8 +186,8 @@ mod tests {
         let (first, second, third) =
             (bring(&gather, 0).await, bring(&gather, 1).await, bring(&gather, 2).await);
         gate.add_permits(2);
-        assert_eq!((first.await.unwrap(), second.await.unwrap()), (Ok(1), Ok(1)));
-        assert_eq!(third.await.unwrap(), Err(Missed::Full));
+        assert_eq!((first.await.unwrap().unwrap(), second.await.unwrap().unwrap()), (1, 1));
+        assert!(matches!(third.await.unwrap(), Err(Error::Storage(Storage::Overloaded))));
     }
 
     #[tokio::test]
@@ -175,6 +197,18 @@ mod tests {
         first.abort();
         assert!(first.await.is_err());
         gate.add_permits(1);
-        assert_eq!(second.await.unwrap(), Ok(1));
+        assert_eq!(second.await.unwrap().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_suffers_for_the_fault_of_another() {
+        let (gather, gate) = gatherer(3, 100);
+        let first = bring(&gather, 0).await;
+        let (good, bad, other) =
+            (bring(&gather, 1).await, bring(&gather, BAD).await, bring(&gather, 2).await);
+        gate.add_permits(5);
+        assert_eq!(first.await.unwrap().unwrap(), 1);
+        assert_eq!((good.await.unwrap().unwrap(), other.await.unwrap().unwrap()), (1, 1));
+        assert!(matches!(bad.await.unwrap(), Err(Error::Internal(_))));
     }
 }

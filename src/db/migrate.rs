@@ -10,6 +10,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V0002__imessage", include_str!("../../migrations/V0002__imessage.sql")),
     ("V0003__search", include_str!("../../migrations/V0003__search.sql")),
     ("V0004__dashboard", include_str!("../../migrations/V0004__dashboard.sql")),
+    ("V0005__voice", include_str!("../../migrations/V0005__voice.sql")),
 ];
 
 const HISTORY: &str =

@@ -31,11 +31,11 @@ mod unit;
 mod value;
 
 pub use dialect::FullText;
-pub use gather::{Gather, Missed};
+pub use gather::Gather;
 pub use presence::Presence;
 pub use rows::{in_powers, tuples};
 pub use tx::Tx;
-pub use value::{Column, Row, ToValue, Value, listed, listed_from, padded};
+pub use value::{Column, Row, ToValue, Value, listed_from, padded};
 
 use bus::Bus;
 use intake::Intake;

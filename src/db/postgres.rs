@@ -1,6 +1,7 @@
 //! `PostgreSQL`, and what speaks its protocol. A pool of threads with one connection each takes the units that
-//! wait; a unit is one transaction, and `PostgreSQL` groups the commits of concurrent connections itself. The
-//! synchronous driver brings a runtime of its own, so it lives only on these threads.
+//! wait. A unit is one transaction; only the units of every message ([`Mode::Append`]), where several wait, share one,
+//! and each goes alone when one of them fails. The synchronous driver brings a runtime of its own, so it lives only
+//! on these threads.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -75,11 +75,6 @@ pub fn padded<'a, T: ToValue>(values: &[&'a T]) -> Vec<&'a dyn ToValue> {
     (0..size).map(|place| values[place.min(values.len() - 1)] as &dyn ToValue).collect()
 }
 
-/// `?1, ?2, …` up to `count`.
-pub fn listed(count: usize) -> String {
-    listed_from(1, count)
-}
-
 /// `?first, …` up to `?last`.
 pub fn listed_from(first: usize, last: usize) -> String {
     let places: Vec<String> = (first..=last).map(|place| format!("?{place}")).collect();

@@ -1,10 +1,10 @@
 //! How answers leave: every response gets its request id, and every error the body of its door (contract,
-//! section 2): the triple form on /v1, two flat strings on /api.
+//! section 2): the triple form on /v1, two flat strings on /api, a nested object for the `OpenAI` clients.
 
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -12,18 +12,33 @@ use utoipa::{IntoResponses, ToSchema};
 
 use crate::error::{Code, Error, Storage};
 
-/// The two doors, by path.
+/// The doors, by path and by who asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Door {
     /// `/v1`, `/v0` and `/integrations`, and everything that has no door of its own.
     V1,
     /// `/api/numbers` and `/api/v1`.
     Api,
+    /// `/api/v1`, asked by a client of `OpenAI`'s: with any other body it shows no sentence.
+    OpenAi,
 }
 
 impl Door {
-    pub fn of(path: &str) -> Self {
+    pub fn of(path: &str, headers: &HeaderMap) -> Self {
+        let is_voice = path == "/api/v1" || path.starts_with("/api/v1/");
+        if is_voice && headers.contains_key("x-stainless-lang") {
+            return Self::OpenAi;
+        }
         if path == "/api" || path.starts_with("/api/") { Self::Api } else { Self::V1 }
+    }
+
+    /// Status and body of an error that leaves by this door.
+    fn body(self, error: &Error) -> (u16, Value) {
+        match self {
+            Self::V1 => (error.code().status(), triple(error)),
+            Self::Api => flat(error),
+            Self::OpenAi => nested(error),
+        }
     }
 }
 
@@ -65,10 +80,7 @@ fn failed(error: &Error, door: Door, before: Response) -> Response {
         tracing::error!(?cause, "a request failed");
     }
     let (mut parts, _) = before.into_parts();
-    let (status, body) = match door {
-        Door::V1 => (error.code().status(), triple(error)),
-        Door::Api => flat(error),
-    };
+    let (status, body) = door.body(error);
     parts.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     parts.headers.remove(header::CONTENT_LENGTH);
@@ -86,10 +98,7 @@ fn failed(error: &Error, door: Door, before: Response) -> Response {
 /// Status and body of an error, as it leaves by the door of `operation` (`POST /v1/messages`).
 pub fn rendered(error: &Error, operation: &str) -> (u16, String) {
     let path = operation.split(' ').nth(1).unwrap_or_default();
-    let (status, body) = match Door::of(path) {
-        Door::V1 => (error.code().status(), triple(error)),
-        Door::Api => flat(error),
-    };
+    let (status, body) = Door::of(path, &HeaderMap::new()).body(error);
     (status, body.to_string())
 }
 
@@ -134,6 +143,35 @@ fn flat(error: &Error) -> (u16, Value) {
         _ => error.to_string(),
     };
     (status, json!({"error": title, "message": message}))
+}
+
+/// Status and body for the clients of `OpenAI`: [`flat`]'s status, the sentence where those clients look for it.
+fn nested(error: &Error) -> (u16, Value) {
+    let status = flat(error).0;
+    (status, json!({"error": error_object(error), "message": error.to_string()}))
+}
+
+/// The `error` of the `OpenAI` protocol, also within a stream that had begun well.
+pub fn error_object(error: &Error) -> Value {
+    let param = match error {
+        Error::Invalid(problems) => problems.first().map(|it| &*it.field).filter(|field| !field.is_empty()),
+        Error::Refused { .. } | Error::Later { .. } | Error::Storage(_) | Error::Internal(_) => None,
+    };
+    let code = error.code();
+    let (kind, code) = match (flat(error).0, code) {
+        (401, _) => ("authentication_error", "invalid_api_key".to_owned()),
+        (402, _) => ("billing_error", code.as_str().to_lowercase()),
+        (404, Code::ModelNotFound) => ("invalid_request_error", "model_not_found".to_owned()),
+        (404, _) => ("invalid_request_error", "not_found".to_owned()),
+        (429, _) => ("rate_limit_error", "rate_limit_exceeded".to_owned()),
+        (500.., _) => ("server_error", "backend_error".to_owned()),
+        (
+            _,
+            Code::InvalidAudio | Code::VoiceNotFound | Code::VoiceNotAvailable | Code::ContextLengthExceeded,
+        ) => ("invalid_request_error", code.as_str().to_lowercase()),
+        _ => ("invalid_request_error", "invalid_request".to_owned()),
+    };
+    json!({"message": error.to_string(), "type": kind, "code": code, "param": param})
 }
 
 /// An error of /v1.
@@ -230,4 +268,52 @@ pub enum FlatErrors {
     TooMany(#[to_schema] FlatError),
     #[response(status = 503, description = "Nothing was stored; try again")]
     Unavailable(#[to_schema] FlatError),
+}
+
+/// An error of /api/v1.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AiError {
+    #[schema(inline)]
+    error: AiErrorField,
+    message: String,
+}
+
+/// The status in words; for requests with `X-Stainless-Lang` an object.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes `AiError` in the OpenAPI document")]
+enum AiErrorField {
+    Title(String),
+    Object(AiErrorObject),
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct AiErrorObject {
+    message: String,
+    r#type: String,
+    code: String,
+    #[schema(required)]
+    param: Option<String>,
+}
+
+/// The errors any operation of /api/v1 may answer.
+#[derive(IntoResponses)]
+pub enum AiErrors {
+    #[response(status = 400, description = "Invalid or missing parameters, or what the model cannot take")]
+    Invalid(#[to_schema] AiError),
+    #[response(status = 401, description = "The key is missing or unknown")]
+    Unauthorized(#[to_schema] AiError),
+    #[response(status = 402, description = "The allowance is used up")]
+    Payment(#[to_schema] AiError),
+    #[response(status = 404, description = "There is no such model or path")]
+    NotFound(#[to_schema] AiError),
+    #[response(
+        status = 429,
+        description = "Too many requests, or the engine is busy; Retry-After says for how long"
+    )]
+    TooMany(#[to_schema] AiError),
+    #[response(status = 500, description = "The engine failed, or none is configured: the setting is named")]
+    Engine(#[to_schema] AiError),
+    #[response(status = 503, description = "Try again")]
+    Unavailable(#[to_schema] AiError),
 }

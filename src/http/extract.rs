@@ -16,10 +16,19 @@ use serde_path_to_error::Segment;
 use crate::error::{Code, Error, Place, Problem, Result};
 use crate::id::{AccountId, KeyId};
 
+/// What a body may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Its length.
+    pub bytes: usize,
+    /// It must have arrived after so long.
+    pub patience: Duration,
+}
+
 /// JSON bodies may be so large.
 pub const BODY_BYTES: usize = 1 << 20;
-/// A body must have arrived after so long.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// What a body may be unless its path says otherwise.
+pub const ROOM: Room = Room { bytes: BODY_BYTES, patience: Duration::from_secs(30) };
 /// Who says too much is listened to for so long.
 const HEARD_OUT: Duration = Duration::from_secs(5);
 
@@ -133,6 +142,16 @@ pub fn snake<T: DeserializeOwned>(body: Value) -> Result<T> {
 
 /// An absent body, `{}` and `null` are the same.
 async fn read_json(request: Request) -> Result<Value> {
+    let body = json_text(request, BODY_BYTES).await?;
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    crate::json::parse(&body)
+        .map_err(|error| Error::field("", "json", format!("The body is not valid JSON: {error}")))
+}
+
+/// A body that says it is JSON, unread; empty if it holds only spaces.
+pub async fn json_text(request: Request, most: usize) -> Result<Bytes> {
     let is_json = match request.headers().get("content-type").map(|value| value.to_str().unwrap_or_default())
     {
         None => true,
@@ -141,27 +160,26 @@ async fn read_json(request: Request) -> Result<Value> {
             kind == "application/json" || kind.ends_with("+json")
         }
     };
-    let body = read(request.into_body(), BODY_BYTES).await?;
+    let body = read(request.into_body(), most).await?;
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Value::Null);
+        return Ok(Bytes::new());
     }
     if !is_json {
         let message = "Send the body as JSON, with the header Content-Type: application/json";
         return Err(Error::at(Place::Header, "Content-Type", "content_type", message));
     }
-    crate::json::parse(&body)
-        .map_err(|error| Error::field("", "json", format!("The body is not valid JSON: {error}")))
+    Ok(body)
 }
 
 /// Takes the body of `request` in, whole. An answer that left while the body was still coming in would end the
 /// connection, and the client's next request with it.
-pub async fn take_in(request: &mut Request) -> Result<()> {
+pub async fn take_in(request: &mut Request, room: Room) -> Result<()> {
     if request.body().is_end_stream() {
         return Ok(());
     }
     let body = std::mem::take(request.body_mut());
-    let body = tokio::time::timeout(BODY_TIMEOUT, read(body, BODY_BYTES)).await;
-    let late = |_| Error::field("", "json", format!("The body did not arrive within {BODY_TIMEOUT:?}"));
+    let body = tokio::time::timeout(room.patience, read(body, room.bytes)).await;
+    let late = |_| Error::field("", "json", format!("The body did not arrive within {:?}", room.patience));
     *request.body_mut() = body.map_err(late)??.into();
     Ok(())
 }

@@ -2,13 +2,12 @@
 //! message alone does not wait for company. Looks many up together as well, for those who wait for what another
 //! process makes of theirs. What accepting means is in `phone/messages/accept`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
-use crate::db::{Db, Gather, Missed, Tx};
-use crate::error::{Error, Result, Storage};
+use crate::db::{Db, Gather, Tx};
+use crate::error::{Error, Result};
 use crate::id::{Ids, MessageId};
 use crate::phone::idempotency::{self, Use};
 use crate::phone::lines::Lines;
@@ -19,8 +18,8 @@ use crate::phone::messages::{self, Message};
 /// Accepts messages, as many in one unit as have gathered.
 #[derive(Clone)]
 pub struct Accepter {
-    asked: Gather<Asked, Result<Accepted>>,
-    looked_up: Gather<MessageId, Result<Option<Message>>>,
+    asked: Gather<Asked, Accepted>,
+    looked_up: Gather<MessageId, Option<Message>>,
 }
 
 /// A message to accept.
@@ -45,54 +44,29 @@ impl Accepter {
 
     /// The message as it stands.
     pub async fn look_up(&self, id: MessageId) -> Result<Option<Message>> {
-        let broke_off = |_| Err(anyhow::anyhow!("looking a message up broke off").into());
-        self.looked_up.bring(id).await.unwrap_or_else(broke_off)
+        self.looked_up.bring(id).await
     }
 
     /// Returns once the message is stored. A key that is given is taken in the same unit.
     pub async fn accept(&self, draft: Draft, key: Option<Use>) -> Result<Accepted> {
-        match self.asked.bring(Asked { draft, key }).await {
-            Ok(answered) => answered,
-            Err(Missed::Full) => Err(Error::Storage(Storage::Overloaded)),
-            Err(Missed::BrokeOff) => Err(anyhow::anyhow!("accepting broke off").into()),
-        }
+        self.asked.bring(Asked { draft, key }).await
     }
 }
 
-async fn look_up(db: Db, ids: Vec<MessageId>) -> Vec<Result<Option<Message>>> {
-    let wanted = ids.clone();
-    let unit = move |tx: &mut Tx<'_>| messages::find_all(tx, &wanted);
-    match db.read(unit).await {
-        Ok(found) => {
-            let mut found: HashMap<_, _> =
-                found.into_iter().map(|message| (message.id.clone(), message)).collect();
-            ids.iter().map(|id| Ok(found.remove(id))).collect()
-        }
-        Err(error) => ids.iter().map(|_| Err(error.again())).collect(),
-    }
+async fn look_up(db: Db, ids: Arc<[MessageId]>) -> Result<Vec<Result<Option<Message>>>> {
+    let wanted = Arc::clone(&ids);
+    let mut found = db.read(move |tx| messages::find_all(tx, wanted.iter())).await?;
+    Ok(ids.iter().map(|id| Ok(found.remove(id))).collect())
 }
 
-async fn together(desk: (Db, Ids, Lines), asked: Vec<Asked>) -> Vec<Result<Accepted>> {
-    let asked = Arc::new(asked);
-    let (db, ids, lines) = desk.clone();
-    let (here, all) = (db.clone(), Arc::clone(&asked));
+async fn together(desk: (Db, Ids, Lines), asked: Arc<[Asked]>) -> Result<Vec<Result<Accepted>>> {
+    let (db, ids, lines) = desk;
+    let here = db.clone();
     let unit = move |tx: &mut Tx<'_>| {
         let me = here.presence().incarnation();
-        take_and_accept(tx, &Desk { ids: &ids, lines: &lines, me: me.as_ref() }, &all)
+        take_and_accept(tx, &Desk { ids: &ids, lines: &lines, me: me.as_ref() }, &asked)
     };
-    match db.append(unit).await {
-        Ok(outcomes) => outcomes,
-        Err(error @ Error::Storage(_)) => asked.iter().map(|_| Err(error.again())).collect(),
-        Err(error) if asked.len() == 1 => vec![Err(error)],
-        Err(_) => {
-            // One of them is at fault; the others are not to suffer for it.
-            let mut outcomes = Vec::with_capacity(asked.len());
-            for one in asked.iter() {
-                outcomes.extend(Box::pin(together(desk.clone(), vec![one.clone()])).await);
-            }
-            outcomes
-        }
-    }
+    db.append(unit).await
 }
 
 /// Takes the keys that are used, and accepts what got its own or needs none.

@@ -9,20 +9,21 @@ use url::Url;
 
 use crate::app::App;
 use crate::clock::Time;
-use crate::db::Tx;
-use crate::error::Result;
 use crate::id::{DeliveryId, MessageId};
 use crate::net::{NetProblem, Reply};
-use crate::phone::attempts::{self, Ended};
-use crate::phone::deliveries::{self, Delivery};
-use crate::phone::events::{self, Kind};
-use crate::phone::messages::{self, send};
-use crate::phone::webhooks::{self, Webhook};
+use crate::phone::attempts::Ended;
+use crate::phone::events::Kind;
+use crate::phone::webhooks::Webhook;
+use crate::queue::Job;
 use crate::queue::backoff::Schedule;
-use crate::queue::{self, Job};
 use crate::signature::{self, Secret};
 
+use super::recorder::Outcome;
 use super::{reply, send_message};
+
+mod prepare;
+
+pub use prepare::prepare;
 
 /// So much of a response is read.
 const RESPONSE_BYTES: usize = 256 << 10;
@@ -37,42 +38,6 @@ pub struct Attempt {
     pub payload: String,
     /// 1 for the first.
     pub number: i64,
-}
-
-/// Renders the payload if this is the first attempt and counts the attempt. `None` where nothing can be posted
-/// any more.
-pub fn prepare(tx: &mut Tx<'_>, app: &App, id: &DeliveryId) -> Result<Option<Attempt>> {
-    let now = app.clock.now();
-    let Some(delivery) = deliveries::by_id(tx, id)? else { return Ok(None) };
-    let Some(webhook) = webhooks::by_id(tx, &delivery.webhook_id)?.filter(|webhook| webhook.url.is_some())
-    else {
-        attempts::give_up(tx, id, "The webhook was removed")?;
-        return Ok(None);
-    };
-    let payload = match attempts::payload(tx, id)? {
-        Some(payload) => payload,
-        None => {
-            if let Some(payload) = render(tx, &delivery, &webhook)? {
-                payload
-            } else {
-                attempts::give_up(tx, id, "The message was deleted")?;
-                return Ok(None);
-            }
-        }
-    };
-    let number = attempts::begin(tx, id, &payload, now)?;
-    let (kind, message, test) = (delivery.kind, delivery.message_id, delivery.test);
-    Ok(Some(Attempt { delivery: id.clone(), webhook, kind, message, test, payload, number }))
-}
-
-fn render(tx: &mut Tx<'_>, delivery: &Delivery, webhook: &Webhook) -> Result<Option<String>> {
-    let Some(id) = &delivery.message_id else { return Ok(None) };
-    let Some(message) = messages::find(tx, id)? else { return Ok(None) };
-    if delivery.kind == Kind::MessageInbound {
-        return Ok(Some(signature::with_signature(&webhook.secret, &events::number_payload(&message))));
-    }
-    let Some(event) = events::find(tx, &delivery.event_id)? else { return Ok(None) };
-    events::payload(tx, delivery.kind, &message, &event, webhook.context_limit).map(Some)
 }
 
 /// What came of one attempt.
@@ -144,24 +109,8 @@ pub async fn perform(app: &App, job: Job, attempt: Attempt) {
     let posted = post(app, &attempt).await;
     let wish = reply::wish(app, &attempt, &posted);
     let ended = ended(app, &attempt, &posted);
-    let here = app.clone();
-    let unit = move |tx: &mut Tx<'_>| {
-        let answered = match &wish {
-            Some(wish) => reply::accept(tx, &here, wish)?,
-            None => reply::Answered::default(),
-        };
-        attempts::end(tx, &ended, answered.message.as_ref(), answered.error.as_deref())?;
-        match ended.next_retry_at {
-            Some(run_at) => queue::retry(tx, &job, run_at, ended.error.as_deref().unwrap_or_default(), true)?,
-            None => queue::finish(tx, &job)?,
-        }
-        Ok(answered.direct)
-    };
-    match app.db.record(unit).await {
-        Ok(Some(direct)) => {
-            let (job, handover): (Job, send::Handover) = *direct;
-            send_message::hand_over(app, job, handover).await;
-        }
+    match app.recorder.record(Outcome { job, ended, wish }).await {
+        Ok(Some((job, handover))) => drop(send_message::hand_over(app, job, handover).await),
         Ok(None) => {}
         Err(error) => tracing::error!(?error, "the outcome of a webhook attempt could not be stored"),
     }

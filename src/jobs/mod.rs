@@ -25,8 +25,10 @@ pub mod deliver_webhook;
 pub mod erase;
 pub mod fetch_media;
 pub mod indexer;
+pub mod meter;
 pub mod outbound;
 pub mod presence;
+pub mod recorder;
 pub mod release_number;
 pub mod reply;
 pub mod send_message;
@@ -68,14 +70,19 @@ impl Work for Jobs {
     }
 
     fn prepare(&self, tx: &mut Tx<'_>, jobs: Vec<Job>) -> Result<Vec<(Job, Ready)>> {
-        let (sends, others): (Vec<_>, Vec<_>) =
-            jobs.into_iter().partition(|job| matches!(job.task, Task::SendMessage(_)));
-        let mut ready = send_message::prepare(tx, &self.app, sends)?;
-        for job in others {
-            if let Some(one) = self.prepare_one(tx, &job)? {
+        let mut ready = Vec::with_capacity(jobs.len());
+        let (mut messages, mut deliveries) = (Vec::new(), Vec::new());
+        for job in jobs {
+            if let Task::SendMessage(id) = &job.task {
+                messages.push((id.clone(), job));
+            } else if let Task::DeliverWebhook(id) = &job.task {
+                deliveries.push((id.clone(), job));
+            } else if let Some(one) = self.prepare_one(tx, &job)? {
                 ready.push((job, one));
             }
         }
+        ready.append(&mut send_message::prepare(tx, &self.app, messages)?);
+        ready.append(&mut deliver_webhook::prepare(tx, &self.app, deliveries)?);
         Ok(ready)
     }
 
@@ -99,12 +106,16 @@ impl Jobs {
     fn prepare_one(&self, tx: &mut Tx<'_>, job: &Job) -> Result<Option<Ready>> {
         let app = &self.app;
         let ready = match &job.task {
-            Task::SendMessage(_) => None,
+            Task::SendMessage(id) => {
+                let alone = send_message::prepare(tx, app, vec![(id.clone(), job.clone())])?;
+                return Ok(alone.into_iter().next().map(|(_, ready)| ready));
+            }
             Task::Act(id) => {
                 acts::begin(tx, job, id, app.clock.now())?.map(|handover| Ready::Act(Box::new(handover)))
             }
             Task::DeliverWebhook(id) => {
-                deliver_webhook::prepare(tx, app, id)?.map(|it| Ready::Deliver(Box::new(it)))
+                let alone = deliver_webhook::prepare(tx, app, vec![(id.clone(), job.clone())])?;
+                return Ok(alone.into_iter().next().map(|(_, ready)| ready));
             }
             Task::FetchMedia(id) => {
                 let media = crate::phone::media::find(tx, id)?.filter(|media| !media.is_stored);

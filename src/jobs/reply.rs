@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::address::Address;
 use crate::app::App;
 use crate::channel::Channel;
+use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId};
@@ -34,7 +35,7 @@ pub struct Answered {
     pub message: Option<MessageId>,
     pub error: Option<String>,
     /// To be handed over right after the commit.
-    pub direct: Option<Box<(Job, Handover)>>,
+    pub direct: Option<(Job, Handover)>,
 }
 
 /// The reply in a 2xx response, if it asks for one. Anything else is an acknowledgement.
@@ -64,7 +65,7 @@ pub fn wish(app: &App, attempt: &Attempt, posted: &Posted) -> Option<Wish> {
 }
 
 /// Accepts the reply in the unit that records the delivery. A refusal is noted, never raised.
-pub fn accept(tx: &mut Tx<'_>, app: &App, wish: &Wish) -> Result<Answered> {
+pub fn accept(tx: &mut Tx<'_>, desk: &Desk<'_>, now: Time, wish: &Wish) -> Result<Answered> {
     let noted = |code: &str| Answered { error: Some(code.to_owned()), ..Answered::default() };
     if let Some(problem) = wish.problem {
         return Ok(noted(problem));
@@ -86,14 +87,10 @@ pub fn accept(tx: &mut Tx<'_>, app: &App, wish: &Wish) -> Result<Answered> {
         effect: None,
         cellular_only: inbound.channel != Channel::Imessage,
         answers: Some(wish.answers.clone()),
-        now: app.clock.now(),
+        now,
     };
-    let me = app.db.presence().incarnation();
-    let desk = Desk { ids: &app.ids, lines: &app.lines, me: me.as_ref() };
-    match accept::accept(tx, &desk, &draft) {
-        Ok(accepted) => {
-            Ok(Answered { message: Some(accepted.id), error: None, direct: accepted.direct.map(Box::new) })
-        }
+    match accept::accept(tx, desk, &draft) {
+        Ok(accepted) => Ok(Answered { message: Some(accepted.id), error: None, direct: accepted.direct }),
         Err(Error::Refused { code, .. } | Error::Later { code, .. }) => Ok(noted(code.as_str())),
         Err(error) => Err(error),
     }

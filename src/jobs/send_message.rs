@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::carriers::{Answer, Question};
 use crate::channel::{Failure, FailureCode};
-use crate::db::{Tx, listed, padded};
+use crate::db::Tx;
 use crate::error::Result;
 use crate::id::MessageId;
 use crate::net::NetProblem;
@@ -15,37 +15,31 @@ use crate::phone::events::Emitter;
 use crate::phone::messages::Message;
 use crate::phone::messages::send::{self, Begun, Handover};
 use crate::phone::messages::settle::{self, Settlement};
-use crate::queue::{self, Job, Task};
+use crate::queue::{self, Job};
 
 use super::{Ready, outbound};
 
 /// A number's lane is closed while its carrier is down: its messages stay `queued`, in order.
 pub fn closed(tx: &mut Tx<'_>, app: &App, lanes: &[&String]) -> Result<HashSet<String>> {
-    let mut closed = HashSet::new();
-    for some in lanes.chunks(128) {
-        let parameters = padded(some);
-        let sql = format!("SELECT id, carrier FROM numbers WHERE id IN ({})", listed(parameters.len()));
-        let carriers =
-            tx.query(&sql, &parameters, |row| Ok((row.get::<String>(0)?, row.get::<String>(1)?)))?;
-        // A carrier that is not configured any more refuses each message by name.
-        let is_down = |carrier: &str| app.carrier(carrier).is_some_and(|connection| !connection.is_up());
-        closed.extend(carriers.into_iter().filter(|(_, carrier)| is_down(carrier)).map(|(lane, _)| lane));
-    }
-    Ok(closed)
+    let sql = "SELECT id, carrier FROM numbers WHERE id IN ({list})";
+    let carriers: Vec<(String, String)> =
+        tx.query_listed(sql, &[], lanes.iter().copied(), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // A carrier that is not configured any more refuses each message by name.
+    let is_down = |carrier: &str| app.carrier(carrier).is_some_and(|connection| !connection.is_up());
+    Ok(carriers.into_iter().filter(|(_, carrier)| is_down(carrier)).map(|(lane, _)| lane).collect())
 }
 
 /// Queued messages become `sending`, durably, before anything leaves; one past its validity expires instead.
-pub fn prepare(tx: &mut Tx<'_>, app: &App, jobs: Vec<Job>) -> Result<Vec<(Job, Ready)>> {
+pub fn prepare(tx: &mut Tx<'_>, app: &App, jobs: Vec<(MessageId, Job)>) -> Result<Vec<(Job, Ready)>> {
     let now = app.clock.now();
     let validity = Duration::from_secs(u64::from(app.config.message_validity_hours) * 3600);
     let mut valid = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        let Task::SendMessage(id) = &job.task else { continue };
-        if job.created_at + validity <= now && is_queued(tx, id)? {
-            settle::expire(tx, &app.ids, &mut Emitter::default(), now, id)?;
+    for (id, job) in jobs {
+        if job.created_at + validity <= now && is_queued(tx, &id)? {
+            settle::expire(tx, &app.ids, &mut Emitter::default(), now, &id)?;
             queue::finish(tx, &job)?;
         } else {
-            valid.push((id.clone(), job));
+            valid.push((id, job));
         }
     }
     let ids: Vec<&MessageId> = valid.iter().map(|(id, _)| id).collect();

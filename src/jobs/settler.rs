@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::db::{Db, Gather, Tx};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{Ids, MessageId};
 use crate::phone::events::Emitter;
 use crate::phone::messages::settle::{self, Ended, Receipt, Settlement};
@@ -18,11 +18,28 @@ const BATCH: usize = 128;
 
 /// Where hand-overs report their end, and carriers their receipts.
 #[derive(Clone)]
-pub struct Settler(Gather<Settled, Result<()>>);
+pub struct Settler(Gather<Settled, ()>);
 
+#[derive(Clone)]
 enum Settled {
     HandOver(Box<Ended>),
     Receipts(Vec<Receipt>),
+}
+
+impl Settled {
+    fn hand_over(&self) -> Option<&Ended> {
+        match self {
+            Self::HandOver(ended) => Some(ended),
+            Self::Receipts(_) => None,
+        }
+    }
+
+    fn receipts(&self) -> &[Receipt] {
+        match self {
+            Self::HandOver(_) => &[],
+            Self::Receipts(receipts) => receipts,
+        }
+    }
 }
 
 impl Settler {
@@ -33,40 +50,29 @@ impl Settler {
 
     /// Returns once the settlement is stored.
     pub async fn settle(&self, job: Job, id: MessageId, settlement: Settlement) {
-        // What could not be stored was logged, and its lease runs out.
-        let _ = self.0.bring(Settled::HandOver(Box::new((job, id, settlement)))).await;
+        let message = id.clone();
+        if let Err(error) = self.0.bring(Settled::HandOver(Box::new((job, id, settlement)))).await {
+            tracing::error!(%message, ?error, "a hand-over could not be recorded; its lease runs out");
+        }
     }
 
     /// Returns once the receipts are stored. Those of one message are taken in the order in which they are brought.
     pub async fn report(&self, receipts: Vec<Receipt>) -> Result<()> {
-        let broke_off = |_| Err(Error::Internal(anyhow::anyhow!("recording receipts broke off")));
-        self.0.bring(Settled::Receipts(receipts)).await.unwrap_or_else(broke_off)
+        self.0.bring(Settled::Receipts(receipts)).await
     }
 }
 
-async fn store(db: Db, ids: Ids, clock: Clock, all: Vec<Settled>) -> Vec<Result<()>> {
+async fn store(db: Db, ids: Ids, clock: Clock, all: Arc<[Settled]>) -> Result<Vec<Result<()>>> {
     let now = clock.now();
-    let count = all.len();
-    let (mut ended, mut receipts) = (Vec::with_capacity(count), Vec::new());
-    for one in all {
-        match one {
-            Settled::HandOver(hand_over) => ended.push(*hand_over),
-            Settled::Receipts(some) => receipts.extend(some),
-        }
-    }
-    let both = Arc::new((ended, receipts));
+    let both = Arc::clone(&all);
     let unit = move |tx: &mut Tx<'_>| {
-        let (ended, receipts) = &*both;
+        let ended: Vec<_> = both.iter().filter_map(Settled::hand_over).collect();
+        let receipts: Vec<_> = both.iter().flat_map(Settled::receipts).collect();
         let mut emitter = Emitter::default();
         // A receipt often comes while the carrier's answer is still on its way into the database.
-        settle::settle_all(tx, &ids, &mut emitter, now, ended)?;
-        settle::report_all(tx, &ids, &mut emitter, now, receipts)
+        settle::settle_all(tx, &ids, &mut emitter, now, &ended)?;
+        settle::report_all(tx, &ids, &mut emitter, now, &receipts)
     };
-    let stored = db.record(unit).await;
-    if let Err(error) = &stored {
-        tracing::error!(?error, "settlements could not be stored");
-    }
-    let outcome =
-        || stored.as_ref().map_err(|_| anyhow::anyhow!("settlements could not be stored").into()).copied();
-    (0..count).map(|_| outcome()).collect()
+    db.record(unit).await?;
+    Ok(all.iter().map(|_| Ok(())).collect())
 }

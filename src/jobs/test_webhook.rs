@@ -8,7 +8,7 @@ use crate::channel::Channel;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{ConversationId, DeliveryId, EventId, MessageId};
-use crate::phone::attempts;
+use crate::phone::attempts::{self, Outcome};
 use crate::phone::deliveries::{self, Draft};
 use crate::phone::events::Kind;
 use crate::phone::webhooks::{Scope, Webhook};
@@ -63,7 +63,8 @@ pub async fn run(app: &App, webhook: Webhook, sample: &Sample) -> Result<Tested>
                 now,
             },
         )?;
-        attempts::begin(tx, &delivery, &body, now)
+        let begun = attempts::begin_all(tx, &[(&delivery, &body)], now)?;
+        Ok(begun.get(&delivery).copied().unwrap_or(1))
     };
     let number = app.db.write(unit).await?;
     let attempt = Attempt { delivery: id, webhook, kind, message: None, test: true, payload, number };
@@ -77,7 +78,10 @@ pub async fn run(app: &App, webhook: Webhook, sample: &Sample) -> Result<Tested>
         response_millis: ended.millis,
         response_body: ended.response_body.clone(),
     };
-    app.db.record(move |tx: &mut Tx<'_>| attempts::end(tx, &ended, None, None)).await?;
+    let unit = move |tx: &mut Tx<'_>| {
+        attempts::end_all(tx, &[Outcome { ended: &ended, reply: None, reply_error: None }])
+    };
+    app.db.record(unit).await?;
     Ok(tested)
 }
 

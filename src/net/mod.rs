@@ -47,16 +47,21 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// How long the endpoint asks us to wait (RFC 9110, 10.2.3): seconds or a date.
+    /// How long the endpoint asks us to wait.
     pub fn retry_after(&self, now: Time) -> Option<Duration> {
-        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-        if let Ok(seconds) = text.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-        let wait = date.as_millisecond().saturating_sub(now.millis());
-        Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
+        retry_after(&self.headers, now)
     }
+}
+
+/// How long an answer with these headers asks us to wait (RFC 9110, 10.2.3): seconds or a date.
+pub fn retry_after(headers: &HeaderMap, now: Time) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    let wait = date.as_millisecond().saturating_sub(now.millis());
+    Some(Duration::from_millis(u64::try_from(wait).unwrap_or(0)))
 }
 
 /// A file that was fetched whole.
@@ -189,7 +194,7 @@ async fn read(
 
 /// TLS 1.2 and 1.3 with the system's roots; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others. Without any root every
 /// https request fails and says so, but a machine that only talks to itself still starts.
-fn tls() -> rustls::ClientConfig {
+pub(crate) fn tls() -> rustls::ClientConfig {
     let loaded = rustls_native_certs::load_native_certs();
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(loaded.certs);

@@ -1,12 +1,14 @@
 //! Attempts at a delivery: begun with the payload stored, ended with all that is to be seen of it later.
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
 
 use crate::clock::Time;
-use crate::db::Tx;
+use crate::db::{ToValue, Tx, Value, in_powers, tuples};
 use crate::error::Result;
 use crate::id::{AccountId, DeliveryId, Ids, MessageId, WebhookId};
-use crate::phone::deliveries::{self, Attempt, Delivery};
+use crate::phone::deliveries::{self, Delivery};
 use crate::phone::webhooks;
 use crate::queue::{self, Task};
 
@@ -35,69 +37,119 @@ pub fn payload(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<String>> {
     Ok(tx.optional("SELECT payload FROM deliveries WHERE id = ?1", &[id], |row| row.get(0))?.flatten())
 }
 
-/// Counts an attempt and keeps what it sends; answers its number.
-pub fn begin(tx: &mut Tx<'_>, id: &DeliveryId, payload: &str, now: Time) -> Result<i64> {
-    tx.one(
-        "UPDATE deliveries SET payload = ?2, attempt_count = attempt_count + 1, last_attempt_at = ?3,
-             next_retry_at = NULL
-         WHERE id = ?1 RETURNING attempt_count",
-        &[id, &payload, &now],
-        |row| row.get(0),
-    )
+/// Counts an attempt at each of these deliveries and keeps what it sends; answers their numbers.
+pub fn begin_all(
+    tx: &mut Tx<'_>,
+    attempts: &[(&DeliveryId, &str)],
+    now: Time,
+) -> Result<HashMap<DeliveryId, i64>> {
+    let mut numbers = HashMap::with_capacity(attempts.len());
+    for some in in_powers(attempts) {
+        let sql = format!(
+            "UPDATE deliveries SET payload = begun.column2, attempt_count = attempt_count + 1, last_attempt_at = ?{},
+                 next_retry_at = NULL
+             FROM (VALUES {}) AS begun WHERE deliveries.id = begun.column1
+             RETURNING id, attempt_count",
+            some.len() * 2 + 1,
+            tuples(some.len(), &["TEXT", "TEXT"])
+        );
+        let pairs = some.iter().flat_map(|(id, payload)| [*id as &dyn ToValue, payload as &dyn ToValue]);
+        let parameters: Vec<_> = pairs.chain(std::iter::once(&now as &dyn ToValue)).collect();
+        numbers.extend(tx.query(&sql, &parameters, |row| Ok((row.get(0)?, row.get(1)?)))?);
+    }
+    Ok(numbers)
 }
 
-/// Records how it ended. A reply is kept once there is one, whatever later attempts say. A delivery without a payload
-/// lost it while the attempt was under way, because its message was erased: what came back is not kept either.
-pub fn end(
-    tx: &mut Tx<'_>,
-    ended: &Ended,
-    reply: Option<&MessageId>,
-    reply_error: Option<&str>,
-) -> Result<()> {
-    let status = match (&ended.error, ended.next_retry_at) {
-        (None, _) => "success",
-        (Some(_), Some(_)) => "pending",
-        (Some(_), None) => "failed",
-    };
-    let delivered_at = ended.error.is_none().then_some(ended.now);
-    let is_kept: Option<bool> = tx.optional(
-        "UPDATE deliveries SET status = ?2, http_status = ?3, error_message = ?4,
-             response_body = CASE WHEN payload IS NULL THEN NULL ELSE CAST(?5 AS TEXT) END, response_millis = ?6, next_retry_at = ?7, delivered_at = COALESCE(CAST(?8 AS BIGINT), delivered_at),
-             reply_error = CASE WHEN reply_message_id IS NULL THEN COALESCE(CAST(?10 AS TEXT), reply_error) END,
-             reply_message_id = COALESCE(reply_message_id, CAST(?9 AS TEXT))
-         WHERE id = ?1
-         RETURNING CASE WHEN payload IS NULL THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END",
-        &[
-            &ended.delivery,
-            &status,
-            &ended.http_status,
-            &ended.error,
-            &ended.response_body,
-            &ended.millis,
-            &ended.next_retry_at,
-            &delivered_at,
-            &reply.cloned(),
-            &reply_error.map(str::to_owned),
-        ],
-        |row| row.get(0),
+/// An attempt that ended, and what became of the reply that it asked for.
+pub struct Outcome<'a> {
+    pub ended: &'a Ended,
+    pub reply: Option<MessageId>,
+    pub reply_error: Option<String>,
+}
+
+impl Outcome<'_> {
+    fn status(&self) -> &'static str {
+        match (&self.ended.error, self.ended.next_retry_at) {
+            (None, _) => "success",
+            (Some(_), Some(_)) => "pending",
+            (Some(_), None) => "failed",
+        }
+    }
+
+    /// In the order of [`ENDING_TYPES`].
+    fn values(&self) -> [Value<'_>; 10] {
+        let ended = self.ended;
+        let is_delivered = ended.error.is_none();
+        [
+            ended.delivery.value(),
+            Value::Text(self.status()),
+            ended.http_status.value(),
+            ended.error.value(),
+            ended.response_body.value(),
+            ended.millis.value(),
+            ended.next_retry_at.value(),
+            if is_delivered { ended.now.value() } else { Value::Null },
+            self.reply.value(),
+            self.reply_error.value(),
+        ]
+    }
+}
+
+/// A reply is kept once there is one, whatever later attempts say. A delivery without a payload lost it while the
+/// attempt was under way, because its message was erased: what came back is not kept either.
+const ENDING: &str =
+    "UPDATE deliveries SET status = o.column2, http_status = o.column3, error_message = o.column4,
+         response_body = CASE WHEN payload IS NULL THEN NULL ELSE o.column5 END,
+         response_millis = o.column6, next_retry_at = o.column7,
+         delivered_at = COALESCE(o.column8, delivered_at),
+         reply_error = CASE WHEN reply_message_id IS NULL THEN COALESCE(o.column10, reply_error) END,
+         reply_message_id = COALESCE(reply_message_id, o.column9)
+     FROM (VALUES {list}) AS o WHERE deliveries.id = o.column1
+     RETURNING id, CASE WHEN payload IS NULL THEN CAST(0 AS BIGINT) ELSE CAST(1 AS BIGINT) END";
+
+const ENDING_TYPES: [&str; 10] =
+    ["TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT"];
+
+/// Records how attempts ended.
+pub fn end_all(tx: &mut Tx<'_>, outcomes: &[Outcome<'_>]) -> Result<()> {
+    let mut kept: HashSet<DeliveryId> = HashSet::new();
+    for some in in_powers(outcomes) {
+        let sql = ENDING.replace("{list}", &tuples(some.len(), &ENDING_TYPES));
+        let values: Vec<Value<'_>> = some.iter().flat_map(Outcome::values).collect();
+        let parameters: Vec<&dyn ToValue> = values.iter().map(|value| value as _).collect();
+        let ended =
+            tx.query(&sql, &parameters, |row| Ok((row.get::<DeliveryId>(0)?, row.get::<bool>(1)?)))?;
+        kept.extend(ended.into_iter().filter(|(_, is_kept)| *is_kept).map(|(id, _)| id));
+    }
+    let rows: Vec<_> =
+        outcomes.iter().map(|one| row(one.ended, kept.contains(&one.ended.delivery))).collect();
+    tx.insert(
+        "INSERT INTO attempts (delivery_id, number, at, url, request_headers, http_status, response_headers,
+                               response_body, error_message, response_millis)",
+        &rows,
+        "ON CONFLICT (delivery_id, number) DO NOTHING",
     )?;
-    let kept = |text: &Option<String>| text.clone().filter(|_| is_kept == Some(true));
-    deliveries::insert_attempt(
-        tx,
-        &Attempt {
-            delivery_id: ended.delivery.clone(),
-            number: ended.number,
-            at: ended.at,
-            url: ended.url.clone(),
-            request_headers: ended.request_headers.clone(),
-            http_status: ended.http_status,
-            response_headers: kept(&ended.response_headers),
-            response_body: kept(&ended.response_body),
-            error_message: ended.error.clone(),
-            response_millis: ended.millis,
-        },
-    )?;
-    webhooks::note_attempt(tx, &ended.webhook, ended.error.is_none())
+    webhooks::note_attempts(tx, outcomes.iter().map(|one| (&one.ended.webhook, one.ended.error.is_none())))
+}
+
+/// The attempt's own row; what came back only where it `is_kept`.
+fn row(ended: &Ended, is_kept: bool) -> Vec<Value<'_>> {
+    vec![
+        ended.delivery.value(),
+        ended.number.value(),
+        ended.at.value(),
+        ended.url.value(),
+        ended.request_headers.value(),
+        ended.http_status.value(),
+        kept(ended.response_headers.as_ref(), is_kept),
+        kept(ended.response_body.as_ref(), is_kept),
+        ended.error.value(),
+        ended.millis.value(),
+    ]
+}
+
+fn kept(text: Option<&String>, is_kept: bool) -> Value<'_> {
+    text.filter(|_| is_kept).map_or(Value::Null, ToValue::value)
 }
 
 /// Nothing can be posted any more.

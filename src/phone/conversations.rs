@@ -203,6 +203,15 @@ pub fn page(
     Ok((found, last.filter(|_| more)))
 }
 
+/// The conversations of these ids, whoever's they are.
+pub fn find_all<'a>(
+    tx: &mut Tx<'_>,
+    ids: impl IntoIterator<Item = &'a ConversationId>,
+) -> Result<HashMap<ConversationId, Conversation>> {
+    let found = tx.query_listed(&format!("{SELECT} WHERE c.id IN ({{list}})"), &[], ids, read)?;
+    Ok(found.into_iter().map(|conversation| (conversation.id.clone(), conversation)).collect())
+}
+
 /// How many conversations [`list`] has in all; counting stops at `most`.
 pub fn count(tx: &mut Tx<'_>, account: &AccountId, agent: Option<&AgentId>, most: i64) -> Result<i64> {
     let counted = "SELECT CAST(COUNT(*) AS BIGINT) FROM (SELECT 1 FROM conversations WHERE account_id = ?1";
@@ -251,7 +260,7 @@ pub fn standing(
              FROM (VALUES {}) AS wanted
              JOIN conversations c ON c.number_id = wanted.column1 AND c.participant = wanted.column2
              {locked}",
-            tuples(some.len(), 2, "TEXT")
+            tuples(some.len(), &["TEXT", "TEXT"])
         );
         let values: Vec<&dyn ToValue> =
             some.iter().flat_map(|(number, who)| [*number as &dyn ToValue, who as _]).collect();

@@ -1,6 +1,8 @@
 //! Deliveries: one event on its way to one webhook, with every attempt it took. Kept for a time, as the log in
 //! which an owner sees what was sent and what came back. Sending is the business of a job.
 
+use std::collections::HashMap;
+
 use super::events::Kind;
 use crate::clock::Time;
 use crate::db::{Row, Tx};
@@ -106,9 +108,14 @@ pub fn find(tx: &mut Tx<'_>, account: &AccountId, id: &DeliveryId) -> Result<Del
     delivery.ok_or_else(|| Error::missing(Code::NotFound, "delivery", id))
 }
 
-/// The delivery of this id, whoever owns it: for jobs.
-pub fn by_id(tx: &mut Tx<'_>, id: &DeliveryId) -> Result<Option<Delivery>> {
-    tx.optional(&format!("SELECT {COLUMNS} FROM deliveries WHERE id = ?1"), &[id], read)
+/// The deliveries of these ids, whoever owns them, with what was rendered for them: for jobs.
+pub fn find_all<'a>(
+    tx: &mut Tx<'_>,
+    ids: impl IntoIterator<Item = &'a DeliveryId>,
+) -> Result<HashMap<DeliveryId, (Delivery, Option<String>)>> {
+    let sql = format!("SELECT {COLUMNS}, payload FROM deliveries WHERE id IN ({{list}})");
+    let found = tx.query_listed(&sql, &[], ids, |row| Ok((read(row)?, row.get(20)?)))?;
+    Ok(found.into_iter().map(|found| (found.0.id.clone(), found)).collect())
 }
 
 /// Deliveries of an account since a moment, newest first, and how many there are.
@@ -179,27 +186,6 @@ pub fn of_message(tx: &mut Tx<'_>, message: &MessageId) -> Result<Vec<Delivery>>
     let sql =
         format!("SELECT {COLUMNS} FROM deliveries WHERE message_id = ?1 ORDER BY created_at, id LIMIT 100");
     tx.query(&sql, &[message], read)
-}
-
-pub fn insert_attempt(tx: &mut Tx<'_>, attempt: &Attempt) -> Result<()> {
-    tx.execute(
-        "INSERT INTO attempts (delivery_id, number, at, url, request_headers, http_status, response_headers,
-                               response_body, error_message, response_millis)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (delivery_id, number) DO NOTHING",
-        &[
-            &attempt.delivery_id,
-            &attempt.number,
-            &attempt.at,
-            &attempt.url,
-            &attempt.request_headers,
-            &attempt.http_status,
-            &attempt.response_headers,
-            &attempt.response_body,
-            &attempt.error_message,
-            &attempt.response_millis,
-        ],
-    )?;
-    Ok(())
 }
 
 /// Every attempt of a delivery, in order.

@@ -6,7 +6,7 @@
 //! follow some hundred at a time, and are not shown from the moment it went.
 
 use crate::clock::Time;
-use crate::db::{ToValue, Tx, listed, padded};
+use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{AccountId, ConversationId, Ids, MessageId};
 use crate::phone::messages::{self, Message};
@@ -66,24 +66,19 @@ pub fn next(tx: &mut Tx<'_>, ids: &Ids, now: Time, id: &ConversationId, after: T
 
 /// Takes the content out of these messages and of everything that repeats it.
 fn erase(tx: &mut Tx<'_>, ids: &Ids, now: Time, messages: &[MessageId]) -> Result<()> {
-    let named: Vec<&MessageId> = messages.iter().collect();
-    let parameters = padded(&named);
-    let list = listed(parameters.len());
-    let said: Vec<(MessageId, AccountId, String)> = tx.query(
-        &format!("SELECT id, account_id, body FROM messages WHERE id IN ({list})"),
-        &parameters,
+    let said: Vec<(MessageId, AccountId, String)> = tx.query_listed(
+        "SELECT id, account_id, body FROM messages WHERE id IN ({list})",
+        &[],
+        messages,
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
     for (id, account, body) in &said {
         index::remove(tx, id, account, body)?;
     }
     for sql in ERASING {
-        tx.execute(&sql.replace("{list}", &list), &parameters)?;
+        tx.execute_listed(sql, &[], messages)?;
     }
-    let at = parameters.len() + 1;
-    let mut parameters = parameters;
-    parameters.push(&now as &dyn ToValue);
-    tx.execute(&format!("{ROW} erased_at = ?{at} WHERE id IN ({list})"), &parameters)?;
+    tx.execute_listed(ROW, &[&now], messages)?;
     enqueue(tx, ids, now, Task::EraseOutside(messages.to_vec()))
 }
 
@@ -115,7 +110,8 @@ const ERASING: [&str; 9] = [
 const ROW: &str = "UPDATE messages SET body = '', media_urls = '[]', from_address = '', to_address = '', sender = NULL,
         effect = NULL, reply_to = NULL, reply_unresolved = NULL, keyword = NULL, content = NULL, failure_reason = NULL,
         status = CASE status WHEN 'queued' THEN 'failed' WHEN 'sent' THEN 'read' WHEN 'delivered' THEN 'read'
-                             ELSE status END,";
+                             ELSE status END,
+        erased_at = ?1 WHERE id IN ({list})";
 
 /// Payloads of other messages in which this one stands, as history or as what they answer, are rendered anew should
 /// they be sent once more.
@@ -181,20 +177,17 @@ pub struct Carried {
 /// Where the erased messages `ids` may still be. Words that the indexer wrote at the same moment go now.
 pub fn outside(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<Outside> {
     index::remove_erased(tx, ids)?;
-    let named: Vec<&MessageId> = ids.iter().collect();
-    let parameters = padded(&named);
-    let list = listed(parameters.len());
-    let files = tx.query(
-        &format!("SELECT token FROM media WHERE status = 'erased' AND message_id IN ({list})"),
-        &parameters,
+    let files = tx.query_listed(
+        "SELECT token FROM media WHERE status = 'erased' AND message_id IN ({list})",
+        &[],
+        ids,
         |row| row.get(0),
     )?;
-    let rows = tx.query(
-        &format!(
-            "SELECT n.carrier, m.id, m.provider_id, m.status FROM messages m JOIN numbers n ON n.id = m.number_id
-             WHERE m.id IN ({list})"
-        ),
-        &parameters,
+    let rows = tx.query_listed(
+        "SELECT n.carrier, m.id, m.provider_id, m.status FROM messages m JOIN numbers n ON n.id = m.number_id
+         WHERE m.id IN ({list})",
+        &[],
+        ids,
         |row| {
             let carried = Carried { carrier: row.get(0)?, id: row.get(1)?, provider_id: row.get(2)? };
             Ok((carried, row.get::<messages::Status>(3)? == messages::Status::Sending))

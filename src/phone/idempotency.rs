@@ -108,7 +108,7 @@ pub fn take_all(
         let sql = format!(
             "INSERT INTO idempotency (account_id, operation, key, fingerprint, object_id, holder, created_at)
              VALUES {} ON CONFLICT (account_id, operation, key) DO NOTHING RETURNING object_id",
-            tuples(some.len(), 7, "")
+            tuples(some.len(), &[""; 7])
         );
         taken.extend(tx.query(&sql, &values, |row| row.get::<String>(0))?);
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::channel::Channel;
 use crate::clock::Time;
-use crate::db::{Row, Tx, listed, padded};
+use crate::db::{Row, Tx};
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, ActId, Ids, Incarnation, MessageId, ReactionId};
 use crate::phone::acts::{self, Act, Kind as ActKind};
@@ -63,27 +63,20 @@ fn read(row: Row<'_>) -> Result<Reaction> {
 /// The reactions on these messages, oldest first.
 pub fn on(tx: &mut Tx<'_>, messages: &[&MessageId]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
     let mut found: HashMap<MessageId, Vec<Reaction>> = HashMap::new();
-    for some in messages.chunks(128) {
-        let parameters = padded(some);
-        let list = listed(parameters.len());
-        let stand = format!(
-            "SELECT id, message_id, reaction, from_address, direction, created_at, status FROM reactions
-             WHERE message_id IN ({list}) AND status <> 'removed' ORDER BY created_at, id"
-        );
-        for reaction in tx.query(&stand, &parameters, read)? {
-            found.entry(reaction.message_id.clone()).or_default().push(reaction);
-        }
-        let under_way = format!(
-            "SELECT a.id, a.message_id, COALESCE(a.value, ''), n.e164, 'outbound', a.created_at, a.status
-             FROM acts a JOIN numbers n ON n.id = a.number_id
-             WHERE a.message_id IN ({list}) AND a.status IN ('queued', 'sending') ORDER BY a.seq"
-        );
-        for ours in tx.query(&under_way, &parameters, read)? {
-            let shown = found.entry(ours.message_id.clone()).or_default();
-            shown.retain(|other| other.direction != Direction::Outbound);
-            if !ours.word.is_empty() {
-                shown.push(ours);
-            }
+    let stand = "SELECT id, message_id, reaction, from_address, direction, created_at, status FROM reactions
+         WHERE message_id IN ({list}) AND status <> 'removed' ORDER BY created_at, id";
+    for reaction in tx.query_listed(stand, &[], messages.iter().copied(), read)? {
+        found.entry(reaction.message_id.clone()).or_default().push(reaction);
+    }
+    let under_way =
+        "SELECT a.id, a.message_id, COALESCE(a.value, ''), n.e164, 'outbound', a.created_at, a.status
+         FROM acts a JOIN numbers n ON n.id = a.number_id
+         WHERE a.message_id IN ({list}) AND a.status IN ('queued', 'sending') ORDER BY a.seq";
+    for ours in tx.query_listed(under_way, &[], messages.iter().copied(), read)? {
+        let shown = found.entry(ours.message_id.clone()).or_default();
+        shown.retain(|other| other.direction != Direction::Outbound);
+        if !ours.word.is_empty() {
+            shown.push(ours);
         }
     }
     Ok(found)

@@ -1,6 +1,7 @@
 //! Webhooks: where an account, an agent or a number wants its events sent, and the secret that signs them. Who
 //! gets an event is decided by [`covering`]; sending it is the business of a job.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -244,9 +245,14 @@ pub fn is_any_set(tx: &mut Tx<'_>, account: &AccountId) -> Result<bool> {
     tx.exists("SELECT 1 FROM webhooks WHERE account_id = ?1 AND url IS NOT NULL LIMIT 1", &[account])
 }
 
-/// The webhook of this id.
-pub fn by_id(tx: &mut Tx<'_>, id: &WebhookId) -> Result<Option<Webhook>> {
-    tx.optional(&format!("SELECT {COLUMNS} FROM webhooks WHERE id = ?1"), &[id], read)
+/// The webhooks of these ids, whoever's they are: for jobs.
+pub fn find_all<'a>(
+    tx: &mut Tx<'_>,
+    ids: impl IntoIterator<Item = &'a WebhookId>,
+) -> Result<HashMap<WebhookId, Webhook>> {
+    let sql = format!("SELECT {COLUMNS} FROM webhooks WHERE id IN ({{list}})");
+    let found = tx.query_listed(&sql, &[], ids, read)?;
+    Ok(found.into_iter().map(|webhook| (webhook.id.clone(), webhook)).collect())
 }
 
 /// Ends deliveries to the owner's webhook, if there is one. A number keeps its secret.
@@ -290,14 +296,26 @@ pub fn covering(
     Ok(coverage)
 }
 
-/// Notes how an attempt went, for the webhook's status.
-pub fn note_attempt(tx: &mut Tx<'_>, id: &WebhookId, succeeded: bool) -> Result<()> {
-    let sql = if succeeded {
-        "UPDATE webhooks SET failures = 0 WHERE id = ?1 AND failures <> 0"
-    } else {
-        "UPDATE webhooks SET failures = failures + 1 WHERE id = ?1"
-    };
-    tx.execute(sql, &[id])?;
+/// Notes how attempts went, in their order, for the status of their webhooks.
+pub fn note_attempts<'a>(
+    tx: &mut Tx<'_>,
+    attempts: impl Iterator<Item = (&'a WebhookId, bool)>,
+) -> Result<()> {
+    // In the order of their ids, so that two processes do not wait for each other.
+    let (mut recovered, mut failures) = (BTreeSet::new(), BTreeMap::new());
+    for (id, succeeded) in attempts {
+        if succeeded {
+            recovered.insert(id);
+            failures.remove(id);
+        } else {
+            *failures.entry(id).or_insert(0_i64) += 1;
+        }
+    }
+    let sql = "UPDATE webhooks SET failures = 0 WHERE id IN ({list}) AND failures <> 0";
+    tx.execute_listed(sql, &[], recovered)?;
+    for (id, more) in failures {
+        tx.execute("UPDATE webhooks SET failures = failures + ?2 WHERE id = ?1", &[id, &more])?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::clock::Time;
-use crate::db::{Tx, listed, padded};
+use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{Ids, Incarnation, JobId};
 
@@ -105,25 +105,14 @@ pub fn finish(tx: &mut Tx<'_>, job: &Job) -> Result<()> {
 
 /// Ends many jobs at once, as [`finish`] does.
 pub fn finish_all(tx: &mut Tx<'_>, jobs: &[&Job]) -> Result<()> {
-    for some in jobs.chunks(128) {
-        let ids: Vec<&JobId> = some.iter().map(|job| &job.id).collect();
-        let parameters = padded(&ids);
-        tx.execute(&format!("DELETE FROM jobs WHERE id IN ({})", listed(parameters.len())), &parameters)?;
-        let keys: Vec<&String> = some.iter().filter_map(|job| job.order_key.as_ref()).collect();
-        if keys.is_empty() {
-            continue;
-        }
-        let parameters = padded(&keys);
-        let sql = format!(
-            "SELECT class, lane, MIN(run_at) FROM jobs WHERE order_key IN ({}) GROUP BY class, lane",
-            listed(parameters.len())
-        );
-        let next = tx.query(&sql, &parameters, |row| {
-            Ok((Lane { class: row.get(0)?, name: row.get(1)? }, row.get::<Time>(2)?))
-        })?;
-        for (lane, run_at) in &next {
-            wake::lane(tx, lane, *run_at);
-        }
+    tx.execute_listed("DELETE FROM jobs WHERE id IN ({list})", &[], jobs.iter().map(|job| &job.id))?;
+    let keys = jobs.iter().filter_map(|job| job.order_key.as_ref());
+    let sql = "SELECT class, lane, MIN(run_at) FROM jobs WHERE order_key IN ({list}) GROUP BY class, lane";
+    let next = tx.query_listed(sql, &[], keys, |row| {
+        Ok((Lane { class: row.get(0)?, name: row.get(1)? }, row.get::<Time>(2)?))
+    })?;
+    for (lane, run_at) in &next {
+        wake::lane(tx, lane, *run_at);
     }
     Ok(())
 }

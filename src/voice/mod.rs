@@ -3,6 +3,13 @@
 //! knows no accounts, no HTTP doors and no database; `http/ai/` does.
 
 pub mod audio;
+pub mod child;
+pub mod engine;
+pub mod engines;
+pub mod hearing;
+pub mod languages;
+pub mod table;
+pub mod upstream;
 
 use std::sync::Arc;
 
@@ -53,8 +60,12 @@ pub struct Listening {
     pub language: Option<String>,
     pub prompt: Option<String>,
     pub temperature: Option<f32>,
-    /// Whether times of single words are wanted.
+    /// Whether times are wanted, and not only text.
+    pub times: bool,
+    /// Whether times of single words are wanted as well.
     pub words: bool,
+    /// Whether the caller takes text piece by piece. Engines that can may do so anyway.
+    pub streamed: bool,
 }
 
 /// One thing that was heard, in the order of the recording.
@@ -83,6 +94,7 @@ pub struct Segment {
 }
 
 #[derive(Clone, PartialEq, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the protocol calls it so")]
 pub struct Word {
     pub word: String,
     pub start: f64,
@@ -140,3 +152,8 @@ pub trait Speak: Send + Sync {
 pub trait Chat: Send + Sync {
     async fn chat(&self, question: Question) -> Result<Answer, Fault>;
 }
+
+/// What can be asked for any of the three: who it is asked of decides what it can do.
+pub trait Engine: Listen + Speak + Chat {}
+
+impl<T: Listen + Speak + Chat> Engine for T {}

@@ -39,6 +39,9 @@ mod retries;
 mod erase;
 mod search;
 
+// Contract 13 and 19: what voice AI used is counted.
+mod metering;
+
 // Properties.
 mod backoff;
 mod paging;
@@ -46,6 +49,12 @@ mod paging;
 // Peers: Node.
 mod json;
 mod segments;
+
+// Upstreams of voice AI that behave as they are told.
+mod upstream;
+
+// The child process of the built-in engines.
+mod engines;
 
 // The simulated network by itself.
 mod network;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::db::Db;
 use crate::id::Ids;
+use crate::phone::attempts::{Ended, Outcome, end_all};
 use crate::phone::statistics;
 use crate::testing;
 
@@ -106,21 +107,28 @@ async fn attempts_come_back_in_order() {
     let (db, ids, clock, _folder) = testing::db().await;
     let (account, hook) = (testing::account(&db, &ids).await, WebhookId::new(&ids));
     let id = delivery(&db, &ids, (&account, &hook), clock.now(), DeliveryStatus::Pending).await;
-    let attempt = |number| Attempt {
-        delivery_id: id.clone(),
+    let ended = |number| Ended {
+        delivery: id.clone(),
+        webhook: hook.clone(),
         number,
-        at: clock.now(),
         url: "https://a.example".to_owned(),
         request_headers: "{}".to_owned(),
         response_headers: None,
         http_status: Some(500),
         response_body: None,
-        error_message: None,
-        response_millis: 3,
+        error: Some("The endpoint answered 500".to_owned()),
+        at: clock.now(),
+        now: clock.now(),
+        millis: 3,
+        next_retry_at: None,
     };
-    let both = [attempt(2), attempt(1)];
-    let stored = both.clone();
-    db.write(move |tx| stored.iter().try_for_each(|it| insert_attempt(tx, it))).await.unwrap();
+    let both = [ended(2), ended(1)];
+    let unit = move |tx: &mut crate::db::Tx<'_>| {
+        let outcome = |ended| Outcome { ended, reply: None, reply_error: None };
+        end_all(tx, &both.iter().map(outcome).collect::<Vec<_>>())
+    };
+    db.write(unit).await.unwrap();
     let found = db.read(move |tx| attempts(tx, &id)).await.unwrap();
-    assert_eq!(found, [both[1].clone(), both[0].clone()]);
+    let shown: Vec<_> = found.iter().map(|it| (it.number, it.http_status, it.response_millis)).collect();
+    assert_eq!(shown, [(1, Some(500), 3), (2, Some(500), 3)]);
 }

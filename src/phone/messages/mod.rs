@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::channel::{Channel, FailureCode};
 use crate::clock::Time;
-use crate::db::{Row, Tx, listed, padded};
+use crate::db::{Row, Tx};
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, AgentId, ConversationId, MessageId, NumberId};
 use crate::words;
@@ -199,18 +199,14 @@ pub fn find(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {
     tx.optional(&format!("SELECT {COLUMNS} FROM messages WHERE id = ?1 AND {SEEN}"), &[id], read)
 }
 
-/// The messages of these ids that anybody sees, in the order of the ids.
-pub fn find_all(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<Vec<Message>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let parameters = padded(&ids.iter().collect::<Vec<_>>());
-    let list = listed(parameters.len());
-    let sql = format!("SELECT {COLUMNS} FROM messages WHERE id IN ({list}) AND {SEEN}");
-    let found = tx.query(&sql, &parameters, read)?;
-    let mut found: HashMap<MessageId, Message> =
-        found.into_iter().map(|message| (message.id.clone(), message)).collect();
-    Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+/// The messages of these ids that anybody sees.
+pub fn find_all<'a>(
+    tx: &mut Tx<'_>,
+    ids: impl IntoIterator<Item = &'a MessageId>,
+) -> Result<HashMap<MessageId, Message>> {
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE id IN ({{list}}) AND {SEEN}");
+    let found = tx.query_listed(&sql, &[], ids, read)?;
+    Ok(found.into_iter().map(|message| (message.id.clone(), message)).collect())
 }
 
 /// The message of this id, also if it was erased: what its carrier makes of it is still counted.

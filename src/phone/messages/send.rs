@@ -7,7 +7,7 @@ use super::{Effect, Status, urls};
 use crate::address::{Address, E164};
 use crate::channel::Channel;
 use crate::clock::Time;
-use crate::db::{Tx, listed, padded};
+use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{AccountId, AgentId, ConversationId, GroupId, MessageId, NumberId};
 use crate::phone::conversations;
@@ -98,18 +98,16 @@ pub struct Accepted {
 /// The queued messages of claimed jobs: marks them `sending` and gathers what their carriers need.
 pub fn begin_all(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<HashMap<MessageId, Begun>> {
     let mut begun = HashMap::with_capacity(ids.len());
-    for some in ids.chunks(128) {
-        let claimed = claim(tx, some)?;
-        let carriers = carriers(tx, claimed.iter().map(|claimed| &claimed.number))?;
-        for Claimed { mut handover, number, conversation, reply_unresolved } in claimed {
-            handover.carrier = carriers.get(&number).cloned().unwrap_or_default();
-            if handover.channel == Channel::Imessage {
-                thread(tx, &mut handover, &conversation, reply_unresolved)?;
-            } else {
-                (handover.effect, handover.reply_to) = (None, None);
-            }
-            begun.insert(handover.message_id.clone(), Begun::HandOver(Box::new(handover)));
+    let claimed = claim(tx, ids)?;
+    let carriers = carriers(tx, claimed.iter().map(|claimed| &claimed.number))?;
+    for Claimed { mut handover, number, conversation, reply_unresolved } in claimed {
+        handover.carrier = carriers.get(&number).cloned().unwrap_or_default();
+        if handover.channel == Channel::Imessage {
+            thread(tx, &mut handover, &conversation, reply_unresolved)?;
+        } else {
+            (handover.effect, handover.reply_to) = (None, None);
         }
+        begun.insert(handover.message_id.clone(), Begun::HandOver(Box::new(handover)));
     }
     let others: Vec<&&MessageId> = ids.iter().filter(|id| !begun.contains_key(id)).collect();
     for id in others {
@@ -133,15 +131,11 @@ struct Claimed {
 }
 
 fn claim(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Claimed>> {
-    let parameters = padded(ids);
-    let sql = format!(
-        "UPDATE messages SET status = 'sending', attempt = attempt + 1 WHERE id IN ({}) AND status = 'queued'
+    let sql = "UPDATE messages SET status = 'sending', attempt = attempt + 1 WHERE id IN ({list}) AND status = 'queued'
            AND erased_at IS NULL
          RETURNING id, number_id, conversation_id, attempt, from_address, to_address, channel, body, media_urls, effect,
-                   reply_to, reply_unresolved",
-        listed(parameters.len())
-    );
-    tx.query(&sql, &parameters, |row| {
+                   reply_to, reply_unresolved";
+    tx.query_listed(sql, &[], ids.iter().copied(), |row| {
         let handover = Handover {
             message_id: row.get(0)?,
             carrier: String::new(),
@@ -168,13 +162,9 @@ fn carriers<'a>(
     tx: &mut Tx<'_>,
     numbers: impl Iterator<Item = &'a NumberId>,
 ) -> Result<HashMap<NumberId, String>> {
-    let numbers: Vec<&NumberId> = numbers.collect::<HashSet<_>>().into_iter().collect();
-    if numbers.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let parameters = padded(&numbers);
-    let sql = format!("SELECT id, carrier FROM numbers WHERE id IN ({})", listed(parameters.len()));
-    Ok(tx.query(&sql, &parameters, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
+    let numbers: HashSet<&NumberId> = numbers.collect();
+    let sql = "SELECT id, carrier FROM numbers WHERE id IN ({list})";
+    Ok(tx.query_listed(sql, &[], numbers, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
 }
 
 /// Fills in what only iMessage knows: the group and the quoted message.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::send::Sender;
 use crate::address::E164;
 use crate::clock::Time;
-use crate::db::{Row, ToValue, Tx, Value, listed, listed_from, padded};
+use crate::db::{Row, ToValue, Tx, Value};
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, AgentId, Incarnation, NumberId};
 use crate::queue;
@@ -125,20 +125,13 @@ impl Asker<'_> {
         keys: &[&T],
         order: &str,
     ) -> Result<Vec<Line>> {
-        let mut lines = Vec::with_capacity(keys.len());
         let is_ours = queue::store::holds_lane(tx, "numbers.id");
         let me = self.me.map_or(Value::Null, ToValue::value);
-        for some in keys.chunks(128) {
-            let mut parameters: Vec<&dyn ToValue> = vec![&me, &self.now];
-            parameters.extend(padded(some));
-            let sql = format!(
-                "SELECT id, e164, kind, status, carrier, agent_id, account_id, {is_ours} FROM numbers
-                 WHERE {column} IN ({}) AND status <> 'released'{order}",
-                listed_from(3, parameters.len())
-            );
-            lines.extend(tx.query(&sql, &parameters, read)?);
-        }
-        Ok(lines)
+        let sql = format!(
+            "SELECT id, e164, kind, status, carrier, agent_id, account_id, {is_ours} FROM numbers
+             WHERE {column} IN ({{list}}) AND status <> 'released'{order}"
+        );
+        tx.query_listed(&sql, &[&me, &self.now], keys.iter().copied(), read)
     }
 }
 
@@ -156,14 +149,9 @@ fn read(row: Row<'_>) -> Result<Line> {
 }
 
 fn existing(tx: &mut Tx<'_>, agents: &[&AgentId]) -> Result<HashSet<(AccountId, AgentId)>> {
-    let mut found = HashSet::new();
-    for some in agents.chunks(128) {
-        let parameters = padded(some);
-        let list = listed(parameters.len());
-        let sql = format!("SELECT account_id, id FROM agents WHERE id IN ({list})");
-        found.extend(tx.query(&sql, &parameters, |row| Ok((row.get(0)?, row.get(1)?)))?);
-    }
-    Ok(found)
+    let sql = "SELECT account_id, id FROM agents WHERE id IN ({list})";
+    let found = tx.query_listed(sql, &[], agents.iter().copied(), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.into_iter().collect())
 }
 
 fn unique<T: Ord>(mut keys: Vec<T>) -> Vec<T> {

@@ -70,10 +70,10 @@ pub fn settle_all(
     ids: &Ids,
     emitter: &mut Emitter,
     now: Time,
-    ended: &[Ended],
+    ended: &[&Ended],
 ) -> Result<()> {
     let mut plain = Vec::with_capacity(ended.len());
-    for (job, id, settlement) in ended {
+    for (job, id, settlement) in ended.iter().copied() {
         if matches!(settlement, Settlement::Sent { provider_id: None, group_provider_id: None }) {
             plain.push((job, id));
         } else {
@@ -93,7 +93,7 @@ pub fn report_all(
     ids: &Ids,
     emitter: &mut Emitter,
     now: Time,
-    receipts: &[Receipt],
+    receipts: &[&Receipt],
 ) -> Result<()> {
     let mut plain = Vec::with_capacity(receipts.len());
     for receipt in receipts {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::Status;
 use crate::channel::Channel;
 use crate::clock::Time;
-use crate::db::{ToValue, Tx, listed, padded};
+use crate::db::{ToValue, Tx, Value, in_powers, tuples};
 use crate::error::Result;
 use crate::id::{AccountId, ConversationId, Ids, MessageId, NumberId};
 use crate::phone::events::{Emitter, Kind, Subject};
@@ -35,16 +35,9 @@ pub fn sent(
     let steps = |row: &&Row| matches!(row.status, Status::Sending | Status::Unconfirmed);
     let stepped: Vec<&Row> = rows.iter().filter(steps).collect();
     let stepped_ids: Vec<&MessageId> = stepped.iter().map(|row| &row.id).collect();
-    with_ids(&stepped_ids, |list, parameters| {
-        let sql = format!(
-            "UPDATE messages SET status = 'sent', sent_at = ?{}, error_code = NULL, failure_reason = NULL
-             WHERE id IN ({list})",
-            parameters.len() + 1
-        );
-        let mut parameters = parameters.to_vec();
-        parameters.push(&now);
-        tx.execute(&sql, &parameters).map(drop)
-    })?;
+    let sql = "UPDATE messages SET status = 'sent', sent_at = ?1, error_code = NULL, failure_reason = NULL
+         WHERE id IN ({list})";
+    tx.execute_listed(sql, &[&now], stepped_ids.iter().copied())?;
     count(tx, now, &stepped_ids)?;
     for row in stepped {
         emit(tx, ids, emitter, now, row, Kind::MessageSent)?;
@@ -67,24 +60,18 @@ pub fn delivered(
     let early = |row: &&Row| matches!(row.status, Status::Queued | Status::Sending | Status::Unconfirmed);
     let counted: Vec<&MessageId> = rows.iter().filter(early).map(|row| &row.id).collect();
     let stepped: Vec<&Row> = rows.iter().filter(|row| row.status == Status::Sent || early(row)).collect();
-    for some in stepped.chunks(64) {
-        let size = some.len().next_power_of_two();
-        let list: Vec<String> = (0..size)
-            .map(|pair| format!("(CAST(?{} AS TEXT), CAST(?{} AS BIGINT))", pair * 2 + 1, pair * 2 + 2))
-            .collect();
-        let times: Vec<Time> = some.iter().map(|row| at[&row.id]).collect();
-        let newest = some.len() - 1;
-        let parameters: Vec<&dyn ToValue> = (0..size)
-            .flat_map(|pair| {
-                [&some[pair.min(newest)].id as &dyn ToValue, &times[pair.min(newest)] as &dyn ToValue]
-            })
-            .collect();
+    for some in in_powers(&stepped) {
         let sql = format!(
             "UPDATE messages SET status = 'delivered', delivered_at = receipts.column2, delivered_channel = channel,
                  error_code = NULL, failure_reason = NULL
              FROM (VALUES {}) AS receipts WHERE messages.id = receipts.column1",
-            list.join(", ")
+            tuples(some.len(), &["TEXT", "BIGINT"])
         );
+        let mut values: Vec<Value<'_>> = Vec::with_capacity(some.len() * 2);
+        for row in some {
+            values.extend([row.id.value(), at[&row.id].value()]);
+        }
+        let parameters: Vec<_> = values.iter().map(|value| value as _).collect();
         tx.execute(&sql, &parameters)?;
     }
     count(tx, now, &counted)?;
@@ -99,23 +86,19 @@ fn rows(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Row>> {
     let mut ids = ids.to_vec();
     // Pieces too are locked in one order.
     ids.sort_unstable();
-    let mut rows = Vec::with_capacity(ids.len());
-    let locked = tx.locked("messages", "id");
-    with_ids(&ids, |list, parameters| {
-        let sql = format!(
-            "SELECT id, account_id, conversation_id, number_id, channel, status FROM messages WHERE id IN ({list}){locked}"
-        );
-        rows.extend(tx.query(&sql, parameters, |row| {
-            Ok(Row {
-                id: row.get(0)?,
-                account: row.get(1)?,
-                conversation: row.get(2)?,
-                number: row.get(3)?,
-                channel: row.get(4)?,
-                status: row.get(5)?,
-            })
-        })?);
-        Ok(())
+    let sql = format!(
+        "SELECT id, account_id, conversation_id, number_id, channel, status FROM messages WHERE id IN ({{list}}){}",
+        tx.locked("messages", "id")
+    );
+    let mut rows = tx.query_listed(&sql, &[], ids, |row| {
+        Ok(Row {
+            id: row.get(0)?,
+            account: row.get(1)?,
+            conversation: row.get(2)?,
+            number: row.get(3)?,
+            channel: row.get(4)?,
+            status: row.get(5)?,
+        })
     })?;
     // Events are emitted in this order: messages of one conversation as they were accepted.
     rows.sort_unstable_by(|one, other| one.id.cmp(&other.id));
@@ -125,27 +108,11 @@ fn rows(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Row>> {
 /// The meter's rows of messages that a carrier has just been seen to have.
 fn count(tx: &mut Tx<'_>, now: Time, ids: &[&MessageId]) -> Result<()> {
     let at = now.millis();
-    with_ids(ids, |list, parameters| {
-        let sql = format!(
-            "INSERT INTO usage (account_id, number_id, message_id, kind, direction, quantity, at)
-             SELECT account_id, number_id, id, CASE channel WHEN 'sms' THEN 'sms_segment' ELSE channel END, direction,
-                    CASE channel WHEN 'sms' THEN segments ELSE 1 END, CAST(?{} AS BIGINT)
-             FROM messages WHERE id IN ({list})",
-            parameters.len() + 1
-        );
-        let mut parameters = parameters.to_vec();
-        parameters.push(&at);
-        tx.execute(&sql, &parameters).map(drop)
-    })
-}
-
-/// Runs `act` for `ids`, some at a time, with a list of placeholders that comes in few lengths.
-fn with_ids(ids: &[&MessageId], mut act: impl FnMut(&str, &[&dyn ToValue]) -> Result<()>) -> Result<()> {
-    for some in ids.chunks(128) {
-        let parameters = padded(some);
-        act(&listed(parameters.len()), &parameters)?;
-    }
-    Ok(())
+    let sql = "INSERT INTO usage (account_id, number_id, message_id, kind, direction, quantity, at)
+         SELECT account_id, number_id, id, CASE channel WHEN 'sms' THEN 'sms_segment' ELSE channel END, direction,
+                CASE channel WHEN 'sms' THEN segments ELSE 1 END, CAST(?1 AS BIGINT)
+         FROM messages WHERE id IN ({list})";
+    tx.execute_listed(sql, &[&at], ids.iter().copied())
 }
 
 fn emit(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, row: &Row, kind: Kind) -> Result<()> {

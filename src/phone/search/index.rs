@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::query::quoted;
 use crate::clock::Time;
-use crate::db::{FullText, ToValue, Tx, listed, padded};
+use crate::db::{FullText, ToValue, Tx};
 use crate::error::Result;
 use crate::id::{AccountId, ConversationId, MessageId};
 use crate::text::{account_term, terms};
@@ -72,14 +72,11 @@ pub fn newest(tx: &mut Tx<'_>) -> Result<Option<Time>> {
 
 /// Puts words into the index, of those messages that are still there and not in it.
 pub fn add(tx: &mut Tx<'_>, messages: &[Unindexed]) -> Result<()> {
-    let ids: Vec<&MessageId> = messages.iter().map(|message| &message.id).collect();
-    let parameters = padded(&ids);
-    let sql = format!(
-        "SELECT id FROM messages WHERE id IN ({}) AND erased_at IS NULL
-           AND (SELECT 1 FROM search_documents d WHERE d.message_id = messages.id) IS NULL",
-        listed(parameters.len())
-    );
-    let wanted: HashSet<MessageId> = tx.query(&sql, &parameters, |row| row.get(0))?.into_iter().collect();
+    let sql = "SELECT id FROM messages WHERE id IN ({list}) AND erased_at IS NULL
+           AND (SELECT 1 FROM search_documents d WHERE d.message_id = messages.id) IS NULL";
+    let named = messages.iter().map(|message| &message.id);
+    let wanted: HashSet<MessageId> =
+        tx.query_listed(sql, &[], named, |row| row.get(0))?.into_iter().collect();
     let mut wanted: Vec<&Unindexed> =
         messages.iter().filter(|message| wanted.contains(&message.id)).collect();
     // FTS5 writes what comes in order together.
@@ -222,15 +219,10 @@ pub fn remove_erased(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<()> {
         FullText::Fts5 => return Ok(()),
         FullText::Tsvector => {}
     }
-    let ids: Vec<&MessageId> = ids.iter().collect();
-    let parameters = padded(&ids);
-    let sql = format!(
-        "SELECT m.id, m.account_id FROM messages m JOIN search_documents d ON d.message_id = m.id
-         WHERE m.id IN ({}) AND m.erased_at IS NOT NULL",
-        listed(parameters.len())
-    );
+    let sql = "SELECT m.id, m.account_id FROM messages m JOIN search_documents d ON d.message_id = m.id
+         WHERE m.id IN ({list}) AND m.erased_at IS NOT NULL";
     let late: Vec<(MessageId, AccountId)> =
-        tx.query(&sql, &parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        tx.query_listed(sql, &[], ids, |row| Ok((row.get(0)?, row.get(1)?)))?;
     late.iter().try_for_each(|(id, account)| remove(tx, id, account, ""))
 }
 

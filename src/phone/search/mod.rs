@@ -38,7 +38,9 @@ pub fn find(tx: &mut Tx<'_>, account: &AccountId, query: &Query, limit: i64, off
     let total = if counted > COUNTED { seen.max(COUNTED) } else { counted };
     source.kind.end(tx)?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    Ok(Found { messages: messages::find_all(tx, &ids[..ids.len().min(shown)])?, total })
+    let shown = &ids[..ids.len().min(shown)];
+    let mut found = messages::find_all(tx, shown)?;
+    Ok(Found { messages: shown.iter().filter_map(|id| found.remove(id)).collect(), total })
 }
 
 /// Messages of a conversation that is being erased are not seen any more, whatever the index still holds.

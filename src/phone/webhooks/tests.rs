@@ -98,7 +98,7 @@ async fn ten_failures_in_a_row_are_failing() {
     let after = async |attempts: &[bool]| {
         for succeeded in attempts.iter().copied() {
             let id = id.clone();
-            db.write(move |tx| note_attempt(tx, &id, succeeded)).await.unwrap();
+            db.write(move |tx| note_attempts(tx, std::iter::once((&id, succeeded)))).await.unwrap();
         }
         read_back(&db, &account, &Owner::Account).await.unwrap().status()
     };

@@ -18,6 +18,7 @@ use crate::id::{DeliveryId, EventId};
 use crate::jobs::deliver_webhook;
 use crate::phone::events::{self, Event, Kind};
 use crate::phone::listeners::{self, Listener};
+use crate::phone::payloads::{self, Surroundings};
 use crate::phone::{media, messages};
 use crate::signature;
 
@@ -184,14 +185,15 @@ impl Follower {
                 return Ok(Rendered::Later);
             }
             let Some(message) = messages::find(tx, id)? else { return Ok(Rendered::Bodies(Vec::new())) };
+            let surroundings = Surroundings::of(tx, std::iter::once(&message))?;
             let body = |kind: &Kind| {
                 if *kind == Kind::MessageInbound {
                     return Ok((
                         *kind,
-                        signature::with_signature(&secret, &events::number_payload(&message)),
+                        signature::with_signature(&secret, &payloads::number_payload(&message)),
                     ));
                 }
-                Ok((*kind, events::payload(tx, *kind, &message, &event, HISTORY)?))
+                Ok((*kind, payloads::payload(tx, &surroundings, *kind, &message, &event, HISTORY)?))
             };
             forms.iter().map(body).collect::<Result<_>>().map(Rendered::Bodies)
         };

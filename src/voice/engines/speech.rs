@@ -1,0 +1,68 @@
+//! `POST /v1/audio/speech`: words in, a WAV out whose lengths say nothing, because it is sent while it is being made.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use serde::Deserialize;
+
+use super::queue::Pieces;
+use super::serve::House;
+use super::{Piece, Work};
+use crate::voice::{Fault, Utterance};
+
+#[derive(Deserialize)]
+pub(super) struct Asked {
+    model: String,
+    input: String,
+    voice: String,
+    #[serde(default = "as_it_is")]
+    speed: f32,
+}
+
+fn as_it_is() -> f32 {
+    1.0
+}
+
+pub(super) async fn answer(
+    State(house): State<Arc<House>>,
+    Json(asked): Json<Asked>,
+) -> Result<Response, Fault> {
+    let model = house.model(&asked.model)?;
+    let utterance = Utterance { text: asked.input, voice: asked.voice, speed: asked.speed };
+    let mut pieces = model.run(Work::Speak(utterance)).await?;
+    let rate = match pieces.recv().await.transpose()? {
+        Some(Piece::Rate(rate)) => rate,
+        Some(Piece::Heard(_) | Piece::Samples(_) | Piece::Bytes(_)) | None => {
+            return Err(Fault::Failed { message: "the engine made no sound".to_owned() });
+        }
+    };
+    let sound = stream::once(async move { Ok(header(rate)) }).chain(stream::unfold(pieces, next));
+    Ok(([(CONTENT_TYPE, "audio/wav")], Body::from_stream(sound)).into_response())
+}
+
+/// The next samples. A fault ends the connection, so that nobody takes the sound for whole.
+async fn next(mut pieces: Pieces) -> Option<(Result<Bytes, std::io::Error>, Pieces)> {
+    let sound = match pieces.recv().await? {
+        Ok(Piece::Samples(samples)) => Ok(samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()),
+        Ok(Piece::Rate(_) | Piece::Heard(_) | Piece::Bytes(_)) | Err(_) => {
+            Err(std::io::Error::other("the engine broke off"))
+        }
+    };
+    Some((sound, pieces))
+}
+
+/// The 44 bytes before samples of unknown number.
+fn header(rate: u32) -> Bytes {
+    let mut header = Vec::with_capacity(44);
+    header.extend_from_slice(b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0");
+    header.extend_from_slice(&rate.to_le_bytes());
+    header.extend_from_slice(&(rate * 2).to_le_bytes());
+    header.extend_from_slice(b"\x02\0\x10\0data\xff\xff\xff\xff");
+    header.into()
+}
