@@ -135,7 +135,7 @@ fn can_be_trusted(reading: &Reading, seconds: f64) -> bool {
         && reading.text.chars().any(char::is_alphanumeric)
 }
 
-/// Frames of the picture of so many samples. CTranslate2 takes an encoded picture for a raw one if it is as long as a raw
+/// Frames of the picture of so many samples. `CTranslate2` takes an encoded picture for a raw one if it is as long as a raw
 /// one has bands.
 fn frames(samples: usize, bands: usize) -> usize {
     let frames = (samples.div_ceil(HOP) + SILENCE).clamp(SHORTEST, FULL).next_multiple_of(4);

@@ -1,5 +1,5 @@
 //! The times of single words: the model's attention tells which frames it looked at for each token (`align`, dynamic time
-//! warping inside CTranslate2). Tokens become words as the spaces say; in scripts that have none each character is one.
+//! warping inside `CTranslate2`). Tokens become words as the spaces say; in scripts that have none each character is one.
 
 use anyhow::{Context, Result};
 use ct2rs::sys::{StorageView, Whisper};
