@@ -1,4 +1,5 @@
-//! Says a text with a voice: `say VOICE.onnx TEXT [OUT.wav-less raw file]`; prints its sounds and how long it took.
+//! Says a text three times with a voice: `say VOICE.onnx TEXT [FILE]`; prints how long it took as JSON, and its sounds. The
+//! file gets the samples, 16 bits each, without a header.
 #![expect(clippy::disallowed_methods, reason = "an example measures by the clock")]
 
 use std::io::Write;
@@ -18,9 +19,10 @@ fn main() -> anyhow::Result<()> {
         #[expect(clippy::cast_precision_loss, reason = "an example")]
         let seconds = samples.len() as f64 / f64::from(voice.rate());
         let took = begin.elapsed();
+        let first = first.unwrap_or_default().as_secs_f64() * 1000.0;
         println!(
-            "{round}: {seconds:.2} s of sound in {took:?}, the first after {first:?}; rtf {:.3}",
-            took.as_secs_f64() / seconds
+            "{{\"seconds\": {seconds:.3}, \"took\": {:.4}, \"first_ms\": {first:.1}}}",
+            took.as_secs_f64()
         );
         if let (0, Some(path)) = (round, arguments.get(3)) {
             let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();

@@ -9,6 +9,7 @@
 
 mod letters;
 mod normal;
+mod numbers;
 mod phonemes;
 mod sentences;
 mod synthesis;

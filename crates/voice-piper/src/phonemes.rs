@@ -70,45 +70,57 @@ fn to_espeak(misaki: &str, british: bool) -> String {
             ' ' => stressed = false,
             _ => {}
         }
-        let ends_word = next.is_none_or(|it| !it.is_alphabetic() && it != 'ˈ' && it != 'ˌ');
+        let r_is_heard = letters.get(position + 1).is_some_and(|it| is_vowel(*it));
         match (letter, next) {
-            ('A', _) => out.push_str("eɪ"),
-            ('I', _) => out.push_str("aɪ"),
-            ('W', _) => out.push_str("aʊ"),
-            ('Y', _) => out.push_str("ɔɪ"),
-            ('O', _) => out.push_str("oʊ"),
-            ('Q', _) => out.push_str("əʊ"),
-            ('ʤ', _) => out.push_str("dʒ"),
-            ('ʧ', _) => out.push_str("tʃ"),
-            ('T', _) => out.push('ɾ'),
-            ('ᵊ', _) => out.push('ə'),
-            // The vowels that espeak-ng writes long; "happy" ends in a short one.
-            ('i', _) if !stressed && ends_word => out.push('i'),
-            ('i', _) => out.push_str(if next == Some('ə') { "i" } else { "iː" }),
-            ('u', _) => out.push_str("uː"),
-            ('ɑ', _) => out.push_str("ɑː"),
-            ('ɔ', _) => out.push_str("ɔː"),
+            // The vowel of "happy", and that of "see".
+            ('i', _) if !stressed => out.push('i'),
+            ('i', Some('ə')) => out.push('i'),
+            // The vowels of "bird" and "letter" hold their r, which is written once more before a vowel.
             ('ɜ', Some('ɹ')) if !british => {
                 out.push_str("ɜː");
-                // Before a vowel the r is heard and written once more.
-                position += usize::from(!letters.get(position + 1).is_some_and(|it| is_vowel(*it)));
+                position += usize::from(!r_is_heard);
             }
-            ('ɜ', _) => out.push_str("ɜː"),
-            ('ə', Some('ɹ')) if !british && !letters.get(position + 1).is_some_and(|it| is_vowel(*it)) => {
+            ('ə', Some('ɹ')) if !british && !r_is_heard => {
                 out.push('ɚ');
                 position += 1;
             }
-            ('“' | '”', _) => out.push('"'),
-            ('—' | '–', _) => out.push(','),
-            ('…', _) => out.push('.'),
-            ('ː', _) => {}
-            (other, _) => out.push(other),
+            _ => match alone(letter) {
+                Some(written) => out.push_str(written),
+                None => out.push(letter),
+            },
         }
         if is_vowel(letter) {
             stressed = false;
         }
     }
     out
+}
+
+/// A letter that is written in another way whatever stands around it.
+fn alone(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'A' => "eɪ",
+        'I' => "aɪ",
+        'W' => "aʊ",
+        'Y' => "ɔɪ",
+        'O' => "oʊ",
+        'Q' => "əʊ",
+        'ʤ' => "dʒ",
+        'ʧ' => "tʃ",
+        'T' => "ɾ",
+        'ᵊ' => "ə",
+        // The vowels that espeak-ng writes long.
+        'i' => "iː",
+        'u' => "uː",
+        'ɑ' => "ɑː",
+        'ɔ' => "ɔː",
+        'ɜ' => "ɜː",
+        '“' | '”' => "\"",
+        '—' | '–' => ",",
+        '…' => ".",
+        'ː' => "",
+        _ => return None,
+    })
 }
 
 fn is_vowel(letter: char) -> bool {

@@ -116,3 +116,32 @@ fn narrow(samples: &[f32]) -> Vec<i16> {
     let narrow = |sample: &f32| (sample * 32_767.0).round().clamp(-32_768.0, 32_767.0) as i16;
     samples.iter().map(narrow).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[ignore = "needs real weights: script/test --voice"]
+    fn pieces_are_what_the_whole_would_be() {
+        let models =
+            std::env::var("AGENTPHONE_TEST_MODELS").expect("needs real weights: script/test --voice");
+        let path = Path::new(&models).join("piper-joe/en_US-joe-medium.onnx");
+        let synthesis = Synthesis::load(&path, 2, false).unwrap();
+        let manner = Manner { noise: 0.667, length: 1.0, noise_of_lengths: 0.8 };
+        let ids: Vec<i32> =
+            [1, 0].into_iter().chain((0..60).flat_map(|it| [14 + it % 25, 0])).chain([2]).collect();
+        let node = synthesis.frames.expect("a voice in two stages");
+        let frames: NdTensor<f32, 3> = synthesis.first_stage(&ids, manner, node).unwrap().try_into().unwrap();
+        let many = frames.size(2);
+        let whole = synthesis.piece(node, &frames, 0, many).unwrap();
+        let pieces: Vec<f32> = (0..many)
+            .step_by(50)
+            .flat_map(|from| synthesis.piece(node, &frames, from, (from + 50).min(many)).unwrap())
+            .collect();
+        assert_eq!(whole.len(), pieces.len());
+        let difference =
+            whole.iter().zip(&pieces).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+        assert!(difference < 1e-3, "{difference}");
+    }
+}

@@ -1,11 +1,11 @@
-//! Sound becomes text with a Whisper model in CTranslate2 form. One synchronous call that gives segments out as they are
+//! Sound becomes text with a Whisper model in `CTranslate2` form. One synchronous call that gives segments out as they are
 //! heard. It knows no containers (samples come in at 16 kHz), no network and no clock.
 //!
 //! The way of a recording: [`vad`] finds where people speak, [`window`] cuts that into stretches of at most 30 seconds,
 //! [`mel`] makes the picture the model looks at, [`hearing`] lets the model read it and judges what it read ([`quality`]),
 //! [`segments`] cuts the tokens at their times, [`words`] finds the times of single words.
 //!
-//! The method, its thresholds and the order of its attempts are those that OpenAI published with the model ("Robust Speech
+//! The method, its thresholds and the order of its attempts are those that `OpenAI` published with the model ("Robust Speech
 //! Recognition via Large-Scale Weak Supervision", section 4.5); the names of special tokens come from its tokenizer.
 
 mod hearing;
@@ -61,6 +61,7 @@ pub struct Segment {
 }
 
 #[derive(Clone, PartialEq, Debug)]
+#[expect(clippy::struct_field_names, reason = "so the protocol calls it")]
 pub struct Word {
     pub word: String,
     pub start: f64,

@@ -31,7 +31,7 @@ pub struct Whisper {
 }
 
 impl Whisper {
-    /// Reads a CTranslate2 folder (`model.bin`, `config.json`, a vocabulary, `tokenizer.json`). No more than `threads`
+    /// Reads a `CTranslate2` folder (`model.bin`, `config.json`, a vocabulary, `tokenizer.json`). No more than `threads`
     /// threads compute at a time. With [`VAD`] in the folder or beside it, silence and noise are told from speech by it.
     pub fn load(folder: &Path, threads: usize) -> Result<Self> {
         if !folder.join("model.bin").is_file() {
@@ -108,15 +108,14 @@ impl Listening<'_> {
         let Whisper { network, tokens, mel, .. } = self.whisper;
         let ear = Ear { model: network, tokens, mel };
         let mut window = ear.window(&all[span.start..span.end])?;
-        let task = match &self.language {
-            Some(task) => task.clone(),
-            None => {
-                let (task, code) = self.begin(&window)?;
-                if !give(Event::Language(code)) {
-                    return Ok(None);
-                }
-                self.language.insert(task).clone()
+        let task = if let Some(task) = &self.language {
+            task.clone()
+        } else {
+            let (task, code) = self.begin(&window)?;
+            if !give(Event::Language(code)) {
+                return Ok(None);
             }
+            self.language.insert(task).clone()
         };
         let reading = ear.read(&mut window, &self.prompt(&task), self.options.temperature, &mut || true)?;
         if reading.is_silence() {

@@ -1,5 +1,5 @@
 //! The times of single words: the model's attention tells which frames it looked at for each token (`align`, dynamic time
-//! warping inside CTranslate2). Tokens become words as the spaces say; in scripts that have none each character is one.
+//! warping inside `CTranslate2`). Tokens become words as the spaces say; in scripts that have none each character is one.
 
 use anyhow::{Context, Result};
 use ct2rs::sys::{StorageView, Whisper};
@@ -24,8 +24,9 @@ pub fn words(
 ) -> Result<Vec<Vec<Word>>> {
     let all: Vec<u32> = pieces.concat();
     let wide = |tokens: &[u32]| tokens.iter().map(|token| *token as usize).collect::<Vec<usize>>();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 1,500")]
-    let frames = ((seconds / STEP).ceil() as usize).max(2);
+    // Of the picture, of which the encoder makes half as many.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 3,000")]
+    let frames = ((seconds / STEP * 2.0).ceil() as usize).max(2);
     let aligned = model.align(encoded, &wide(prompt), &[wide(&all)], &[frames], MEDIAN)?;
     let aligned = aligned.first().context("no alignment")?;
     let begins = begins(aligned.alignments.iter().map(|step| (step.token_x, step.frame_x)));
