@@ -57,7 +57,7 @@ async fn up(child: &Child) -> u32 {
 }
 
 /// What answers at the child's socket for a model.
-fn model(server: &TestServer, name: &str) -> Model {
+pub fn model(server: &TestServer, name: &str) -> Model {
     let upstreams = Upstreams::new(server.app.clock.clone(), server.app.ids.clone());
     upstreams.model(Settings {
         name: name.to_owned(),
@@ -78,7 +78,7 @@ async fn all(speech: Speech) -> Result<Vec<i16>, Fault> {
     Ok(chunks.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-async fn health(server: &TestServer) -> Health {
+pub async fn health(server: &TestServer) -> Health {
     until("the engines to say how they are", async || child(server).health().await).await
 }
 

@@ -24,6 +24,8 @@ mod queue;
 mod serve;
 mod speech;
 mod transcriptions;
+#[cfg(feature = "engines")]
+mod whisper;
 
 pub use health::{Health, ModelHealth};
 pub use serve::run;
@@ -146,6 +148,9 @@ fn open(ordered: &Ordered, threads: usize) -> anyhow::Result<Arc<dyn Loaded>> {
         EngineKind::Llama => Ok(Arc::new(llama::Llama::open(ordered, threads)?)),
         #[cfg(not(feature = "engines"))]
         EngineKind::Llama => bail!("this build has no llama.cpp"),
+        #[cfg(feature = "engines")]
+        EngineKind::Whisper => Ok(Arc::new(whisper::Whisper::open(ordered, threads)?)),
+        #[cfg(not(feature = "engines"))]
         EngineKind::Whisper => bail!("this build has no Whisper"),
         #[cfg(feature = "orpheus")]
         EngineKind::Orpheus => Ok(Arc::new(orpheus::Orpheus::open(ordered, threads)?)),
