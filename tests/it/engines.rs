@@ -211,7 +211,7 @@ async fn an_engine_that_is_not_there_says_so() {
     let server = server().await;
     let deaf = say(&model(&server, "deaf"), "Hello.").await.map(drop);
     let Err(Fault::Failed { message }) = deaf else { panic!("{deaf:?}") };
-    let expected = if cfg!(feature = "engines") { "cannot be loaded" } else { "--features engines" };
+    let expected = if cfg!(feature = "whisper") { "cannot be loaded" } else { "--features engines" };
     assert!(message.contains("deaf"), "{message}");
     assert!(message.contains(expected) || message.contains("status 500"), "{message}");
     let nobody = say(&model(&server, "nobody"), "Hello.").await.map(drop);
