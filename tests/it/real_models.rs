@@ -55,7 +55,8 @@ async fn speech(server: &TestServer) -> Vec<f32> {
 #[ignore = "needs real weights: script/test --voice"]
 async fn they_speak_listen_and_chat() {
     let server = server().await;
-    let recording = Recording { samples: speech(&server).await, file: Bytes::new(), name: "a.wav".to_owned() };
+    let recording =
+        Recording { samples: speech(&server).await, file: Bytes::new(), name: "a.wav".to_owned() };
     assert!((2.0..6.0).contains(&recording.seconds()), "{} s", recording.seconds());
     let listening = Listening {
         recording: Arc::new(recording),
@@ -66,10 +67,14 @@ async fn they_speak_listen_and_chat() {
         words: true,
         streamed: true,
     };
-    let heard: Vec<Heard> = model(&server, "base").listen(listening).await.unwrap().try_collect().await.unwrap();
+    let heard: Vec<Heard> =
+        model(&server, "base").listen(listening).await.unwrap().try_collect().await.unwrap();
     assert_eq!(heard[0], Heard::Language("en".to_owned()));
     let Heard::Segment(segment) = &heard[1] else { panic!("{heard:?}") };
-    assert_eq!(segment.text.trim().to_lowercase().trim_end_matches('.'), SAID.to_lowercase().trim_end_matches('.'));
+    assert_eq!(
+        segment.text.trim().to_lowercase().trim_end_matches('.'),
+        SAID.to_lowercase().trim_end_matches('.')
+    );
     assert!(segment.words.len() >= 9 && segment.end > segment.start, "{segment:?}");
 
     let body = json!({ "messages": [{ "role": "user", "content": "What is the capital of France?" }],

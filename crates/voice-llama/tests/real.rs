@@ -26,10 +26,14 @@ fn llama() -> &'static Llama {
 fn ask(body: &Value) -> Result<(Answer, Vec<Delta>), Error> {
     let mut deltas = Vec::new();
     let question = Question::read(body.to_string().as_bytes())?;
-    let answer = llama().chat(question, || false, |delta| {
-        deltas.push(delta);
-        true
-    })?;
+    let answer = llama().chat(
+        question,
+        || false,
+        |delta| {
+            deltas.push(delta);
+            true
+        },
+    )?;
     Ok((answer, deltas))
 }
 
@@ -48,7 +52,8 @@ fn user(said: &str) -> Value {
 #[test]
 #[ignore = "needs real weights: script/test --voice"]
 fn it_answers_piece_by_piece_and_counts() {
-    let body = json!({ "messages": user("What is the capital of France?"), "temperature": 0, "max_tokens": 40 });
+    let body =
+        json!({ "messages": user("What is the capital of France?"), "temperature": 0, "max_tokens": 40 });
     let (answer, deltas) = ask(&body).unwrap();
     assert!(text(&deltas).contains("Paris"), "{}", text(&deltas));
     assert!(deltas.len() > 3, "it came in pieces: {deltas:?}");
@@ -60,7 +65,8 @@ fn it_answers_piece_by_piece_and_counts() {
 #[ignore = "needs real weights: script/test --voice"]
 fn a_seed_repeats_and_limits_hold() {
     let body = |more: Value| {
-        let mut body = json!({ "messages": user("Tell me a story about a goat."), "seed": 7, "max_tokens": 30 });
+        let mut body =
+            json!({ "messages": user("Tell me a story about a goat."), "seed": 7, "max_tokens": 30 });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         body
     };
@@ -128,17 +134,22 @@ fn too_long_is_refused_and_the_limit_is_named() {
 #[test]
 #[ignore = "needs real weights: script/test --voice"]
 fn four_are_served_together_and_the_fifth_waits() {
-    let body = json!({ "messages": user("Count slowly to a thousand."), "max_tokens": 60, "stop": "never said" });
+    let body =
+        json!({ "messages": user("Count slowly to a thousand."), "max_tokens": 60, "stop": "never said" });
     let order = Arc::new(std::sync::Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for name in 0..4 {
             let (body, order) = (body.to_string(), Arc::clone(&order));
             scope.spawn(move || {
                 let question = Question::read(body.as_bytes()).unwrap();
-                llama().chat(question, || false, |_| {
-                    order.lock().unwrap().push(name);
-                    true
-                })
+                llama().chat(
+                    question,
+                    || false,
+                    |_| {
+                        order.lock().unwrap().push(name);
+                        true
+                    },
+                )
             });
         }
     });
@@ -157,17 +168,25 @@ fn who_leaves_makes_room() {
     let gone = Arc::new(AtomicBool::new(false));
     let watched = Arc::clone(&gone);
     let question = Question::read(body.to_string().as_bytes()).unwrap();
-    let answer = llama().chat(question, move || watched.load(Ordering::Relaxed), |_| {
-        gone.store(true, Ordering::Relaxed);
-        std::thread::sleep(Duration::from_millis(1));
-        true
-    });
+    let answer = llama().chat(
+        question,
+        move || watched.load(Ordering::Relaxed),
+        |_| {
+            gone.store(true, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(1));
+            true
+        },
+    );
     assert!(answer.unwrap().usage.completion_tokens < 400, "it stopped early");
     let question = Question::read(body.to_string().as_bytes()).unwrap();
     let mut pieces = 0;
-    let stopped = llama().chat(question, || false, |_| {
-        pieces += 1;
-        pieces < 3
-    });
+    let stopped = llama().chat(
+        question,
+        || false,
+        |_| {
+            pieces += 1;
+            pieces < 3
+        },
+    );
     assert!(stopped.unwrap().usage.completion_tokens < 20);
 }
