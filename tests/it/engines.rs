@@ -57,7 +57,7 @@ async fn up(child: &Child) -> u32 {
 }
 
 /// What answers at the child's socket for a model.
-fn model(server: &TestServer, name: &str) -> Model {
+pub fn model(server: &TestServer, name: &str) -> Model {
     let upstreams = Upstreams::new(server.app.clock.clone(), server.app.ids.clone());
     upstreams.model(Settings {
         name: name.to_owned(),
@@ -78,7 +78,7 @@ async fn all(speech: Speech) -> Result<Vec<i16>, Fault> {
     Ok(chunks.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-async fn health(server: &TestServer) -> Health {
+pub async fn health(server: &TestServer) -> Health {
     until("the engines to say how they are", async || child(server).health().await).await
 }
 
@@ -211,7 +211,7 @@ async fn an_engine_that_is_not_there_says_so() {
     let server = server().await;
     let deaf = say(&model(&server, "deaf"), "Hello.").await.map(drop);
     let Err(Fault::Failed { message }) = deaf else { panic!("{deaf:?}") };
-    let expected = if cfg!(feature = "engines") { "cannot be loaded" } else { "--features engines" };
+    let expected = if cfg!(feature = "whisper") { "cannot be loaded" } else { "--features engines" };
     assert!(message.contains("deaf"), "{message}");
     assert!(message.contains(expected) || message.contains("status 500"), "{message}");
     let nobody = say(&model(&server, "nobody"), "Hello.").await.map(drop);

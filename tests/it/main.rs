@@ -55,6 +55,7 @@ mod upstream;
 
 // The child process of the built-in engines.
 mod engines;
+mod real_models;
 
 // The simulated network by itself.
 mod network;

@@ -15,7 +15,7 @@ use crate::config::voice::EngineKind;
 
 mod chat;
 mod health;
-#[cfg(feature = "engines")]
+#[cfg(feature = "llama")]
 mod llama;
 #[cfg(feature = "orpheus")]
 mod orpheus;
@@ -24,6 +24,8 @@ mod queue;
 mod serve;
 mod speech;
 mod transcriptions;
+#[cfg(feature = "whisper")]
+mod whisper;
 
 pub use health::{Health, ModelHealth};
 pub use serve::run;
@@ -112,19 +114,14 @@ pub trait Loaded: Send + Sync {
 pub const fn missing(kind: EngineKind) -> Option<&'static str> {
     match kind {
         EngineKind::Openai | EngineKind::Piper => None,
+        EngineKind::Whisper if cfg!(feature = "whisper") => None,
+        EngineKind::Llama if cfg!(feature = "llama") => None,
+        EngineKind::Orpheus if cfg!(feature = "orpheus") => None,
         EngineKind::Whisper | EngineKind::Llama => {
-            if cfg!(feature = "engines") {
-                None
-            } else {
-                Some("this build of agentphone has no such engine: build it with `--features engines`")
-            }
+            Some("this build of agentphone has no such engine: build it with `--features engines`")
         }
         EngineKind::Orpheus => {
-            if cfg!(feature = "orpheus") {
-                None
-            } else {
-                Some("this build of agentphone has no such engine: build it with `--features orpheus`")
-            }
+            Some("this build of agentphone has no such engine: build it with `--features orpheus`")
         }
     }
 }
@@ -142,10 +139,13 @@ fn open(ordered: &Ordered, threads: usize) -> anyhow::Result<Arc<dyn Loaded>> {
     match ordered.engine {
         EngineKind::Openai => bail!("it is not built in"),
         EngineKind::Piper => Ok(Arc::new(piper::Piper::open(ordered, threads)?)),
-        #[cfg(feature = "engines")]
+        #[cfg(feature = "llama")]
         EngineKind::Llama => Ok(Arc::new(llama::Llama::open(ordered, threads)?)),
-        #[cfg(not(feature = "engines"))]
+        #[cfg(not(feature = "llama"))]
         EngineKind::Llama => bail!("this build has no llama.cpp"),
+        #[cfg(feature = "whisper")]
+        EngineKind::Whisper => Ok(Arc::new(whisper::Whisper::open(ordered, threads)?)),
+        #[cfg(not(feature = "whisper"))]
         EngineKind::Whisper => bail!("this build has no Whisper"),
         #[cfg(feature = "orpheus")]
         EngineKind::Orpheus => Ok(Arc::new(orpheus::Orpheus::open(ordered, threads)?)),
