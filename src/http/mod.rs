@@ -7,6 +7,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -30,6 +31,7 @@ pub mod sending;
 pub mod serve;
 mod sim;
 pub mod totals;
+mod uploads;
 pub mod v1;
 
 /// What the `OpenAPI` document says of the whole.
@@ -73,6 +75,7 @@ struct Front {
     app: App,
     remembered: Arc<auth::Remembered>,
     buckets: Arc<rates::Buckets>,
+    uploads: uploads::Uploads,
 }
 
 /// Every door of `app`.
@@ -91,7 +94,12 @@ pub fn router(app: &App) -> Router {
         .merge(dashboard::router(app))
         .fallback(unknown)
         .with_state(app.clone());
-    let front = Front { app: app.clone(), remembered: Arc::default(), buckets: Arc::default() };
+    let front = Front {
+        app: app.clone(),
+        remembered: Arc::default(),
+        buckets: Arc::default(),
+        uploads: uploads::Uploads::default(),
+    };
     Router::new().fallback_service(router).layer(middleware::from_fn_with_state(front, front_door))
 }
 
@@ -152,12 +160,8 @@ async fn front_door(State(front): State<Front>, mut request: Request, next: Next
     let mut left = None;
     let response = if is_guarded {
         let allowed = guard(&front, &mut request, &path, &mut left).await;
-        // What is allowed under /sim may be larger; the network reads it itself.
-        let is_read_there = path.starts_with("/sim/") && allowed.is_ok();
-        let room = ai::room(&path).unwrap_or(extract::ROOM);
-        let taken = if is_read_there { Ok(()) } else { extract::take_in(&mut request, room).await };
-        match allowed.and(taken) {
-            Ok(()) => next.run(request).await,
+        match take_in(&front, &mut request, &path, allowed).await {
+            Ok(_place) => next.run(request).await,
             Err(error) => error.into_response(),
         }
     } else {
@@ -168,6 +172,23 @@ async fn front_door(State(front): State<Front>, mut request: Request, next: Next
         left.write(response.headers_mut());
     }
     response
+}
+
+/// Takes the body in, whether it is allowed or not. What comes back keeps its place until the request is answered.
+async fn take_in(
+    front: &Front,
+    request: &mut Request,
+    path: &str,
+    allowed: Result<()>,
+) -> Result<Option<OwnedSemaphorePermit>> {
+    // What is allowed under /sim may be larger; the network reads it itself.
+    if path.starts_with("/sim/") && allowed.is_ok() {
+        return Ok(None);
+    }
+    let room = ai::room(path).filter(|_| allowed.is_ok()).unwrap_or(extract::ROOM);
+    let place = front.uploads.place(request, room).await?;
+    let taken = extract::take_in(request, room).await;
+    allowed.and(taken).map(|()| place)
 }
 
 async fn guard(

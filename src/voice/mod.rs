@@ -7,6 +7,7 @@ pub mod child;
 pub mod engine;
 pub mod engines;
 pub mod hearing;
+pub mod languages;
 pub mod table;
 pub mod upstream;
 

@@ -9,19 +9,37 @@ import pytest
 
 from harness.account import Account
 from harness.express import Express
-from harness.phone import Network
+from harness.phone import Network, eventually
 from harness.receiver import Receiver
 from harness.sdk import Clients
 from harness.server import Server, binary
+from harness.upstream import STAND_INS, Upstream, models
 
 _names = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def good_upstream() -> Iterator[Upstream]:
+    running = Upstream()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def rough_upstream() -> Iterator[Upstream]:
+    running = Upstream()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, good_upstream: Upstream, rough_upstream: Upstream
+) -> Iterator[Server]:
     if not pathlib.Path(binary()).exists():
         pytest.fail(f"no server program at {binary()}: build it, or name it in AGENTPHONE_BIN", pytrace=False)
-    running = Server(tmp_path_factory.mktemp("server"))
+    voice = {"AGENTPHONE_VOICE_MODELS": models(good_upstream, rough_upstream), "AGENTPHONE_VOICE_STAND_INS": STAND_INS}
+    running = Server(tmp_path_factory.mktemp("server"), voice)
     try:
         yield running
     finally:
@@ -67,6 +85,24 @@ def express() -> Iterator[Express]:
     running = Express()
     yield running
     running.close()
+
+
+@pytest.fixture
+def upstream(good_upstream: Upstream) -> Upstream:
+    """The upstream of the public models, which has seen nothing yet."""
+    good_upstream.forget()
+    return good_upstream
+
+
+@pytest.fixture
+def rough(rough_upstream: Upstream, account: Account) -> Iterator[Upstream]:
+    """An upstream for a test that has it misbehave. Afterwards it answers well, so that nobody holds it for broken."""
+    rough_upstream.forget()
+    yield rough_upstream
+    rough_upstream.forget()
+    question = {"model": "rough-chat", "messages": [{"role": "user", "content": "Better now?"}]}
+    ask = lambda: account.http.post("/api/v1/chat/completions", json=question).status_code == 200
+    eventually(ask, 20.0, "the rough upstream to be trusted again")
 
 
 @pytest.fixture

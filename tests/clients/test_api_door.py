@@ -91,11 +91,6 @@ def test_without_a_key_401_and_of_an_unknown_number_404(account, server) -> None
     assert_api(account.http.post(send_path(account), json=request), 404)
 
 
-def test_voice_ai_is_not_built_yet(account) -> None:
-    for method, path in (("GET", "/api/v1/models"), ("GET", "/api/v1/voices"), ("POST", "/api/v1/chat/completions")):
-        assert_api(account.http.request(method, path), 404)
-
-
 def test_the_number_webhook_from_setting_to_deletion(account, receiver) -> None:
     path, url = hook_path(account), receiver.endpoint().url
     assert_api(account.http.get(path), 404)

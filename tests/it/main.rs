@@ -39,6 +39,9 @@ mod retries;
 mod erase;
 mod search;
 
+// Contract 13 and 19: what voice AI used is counted.
+mod metering;
+
 // Properties.
 mod backoff;
 mod paging;
@@ -49,6 +52,9 @@ mod segments;
 
 // Upstreams of voice AI that behave as they are told.
 mod upstream;
+
+// The child process of the built-in engines.
+mod engines;
 
 // The simulated network by itself.
 mod network;

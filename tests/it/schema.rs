@@ -15,7 +15,10 @@ static KNOWN: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(M
 /// Fails the test if the answer to `method path` is not one that the document describes.
 pub fn check(method: &str, path: &str, status: u16, body: &[u8]) {
     let path = path.split('?').next().unwrap_or(path);
-    if !path.starts_with("/v1/") && !path.starts_with("/api/numbers/") {
+    // Sound, plain text and events have no schema that says more than that they are text.
+    let is_json = body.starts_with(b"{") || body.starts_with(b"[");
+    let is_described = ["/v1/", "/api/numbers/"].iter().any(|door| path.starts_with(door));
+    if !is_described && !(path.starts_with("/api/v1/") && is_json) {
         return;
     }
     let Some((template, operation)) = operation(method, path) else {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{name_engine, unbuffered};
 use crate::error::{Error, Result};
@@ -22,6 +22,12 @@ pub fn event(data: &impl Serialize) -> Bytes {
     serde_json::to_writer(&mut text, data).expect("plain data into memory");
     text.extend_from_slice(b"\n\n");
     text.into()
+}
+
+/// What a stream of sound or of its text says at its end. Both are counted in seconds; the fields for tokens are there
+/// because clients read them.
+pub fn usage(seconds: f64) -> Value {
+    json!({"type": "duration", "seconds": seconds, "input_tokens": 0, "output_tokens": 0, "total_tokens": 0})
 }
 
 /// The answer that sends `events` as they come. Nothing is said before the first: what fails until then is an error like

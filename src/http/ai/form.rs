@@ -22,6 +22,14 @@ words! {
     }
 }
 
+words! {
+    /// What times are wanted of.
+    Granularity {
+        Word = "word",
+        Segment = "segment",
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Default)]
 pub struct Form {
@@ -88,10 +96,10 @@ impl Form {
                 self.written =
                     Some(written.ok_or_else(|| wrong("one of json, text, srt, verbose_json, vtt"))?);
             }
-            "timestamp_granularities" | "timestamp_granularities[]" => match value.as_str() {
-                "word" => self.words = true,
-                "segment" => self.segments = true,
-                _ => return Err(wrong("word or segment")),
+            "timestamp_granularities" | "timestamp_granularities[]" => match Granularity::parse(&value) {
+                Some(Granularity::Word) => self.words = true,
+                Some(Granularity::Segment) => self.segments = true,
+                None => return Err(wrong("word or segment")),
             },
             "stream" => match value.to_ascii_lowercase().as_str() {
                 "true" | "1" => self.streamed = true,

@@ -147,9 +147,7 @@ fn as_events(sound: Sound) -> impl Stream<Item = Result<Bytes, Fault>> + Send + 
     stream::unfold(Some(sound), one_more).boxed()
 }
 
-/// Speech is counted in seconds; the fields for tokens are there because clients read them.
 fn done(sound: &Sound) -> Bytes {
-    let seconds = sound.length().as_secs_f64();
-    let usage = json!({"type": "duration", "seconds": seconds, "input_tokens": 0, "output_tokens": 0, "total_tokens": 0});
+    let usage = events::usage(sound.length().as_secs_f64());
     events::event(&json!({"type": "speech.audio.done", "usage": usage}))
 }

@@ -4,10 +4,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
-use crate::voice::{Heard, Segment, Word};
+use crate::voice::{Heard, Segment, Word, languages};
 
 /// What was heard so far.
 #[derive(Debug, Default)]
@@ -136,7 +135,7 @@ impl Transcript {
         let spoken = || all.iter().flat_map(|it| &it.words).map(WordObject::from).collect();
         TranscriptObject {
             task: Some("transcribe"),
-            language: Some(self.language.clone().unwrap_or_default()),
+            language: Some(self.language.as_deref().map(languages::name).unwrap_or_default()),
             duration: Some(seconds),
             segments: segments.then(numbered),
             words: words.then(spoken),
@@ -172,11 +171,6 @@ impl Transcript {
         }
         out
     }
-}
-
-/// What a stream says at its end.
-pub fn usage(seconds: f64) -> serde_json::Value {
-    json!({"type": "duration", "seconds": seconds})
 }
 
 /// `00:01:02,345`

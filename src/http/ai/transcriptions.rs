@@ -11,9 +11,9 @@ use futures_util::{Stream, StreamExt};
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::form::{FILE_BYTES, Form, Written};
+use super::form::{FILE_BYTES, Form, Granularity, Written};
 use super::measure::Measure;
-use super::transcript::{Transcript, TranscriptObject, usage};
+use super::transcript::{Transcript, TranscriptObject};
 use super::{events, name_engine};
 use crate::app::App;
 use crate::config::voice::Task;
@@ -43,13 +43,15 @@ pub struct TranscriptionForm {
     #[schema(minimum = 0.0, maximum = 1.0)]
     temperature: Option<f32>,
     response_format: Option<Written>,
+    /// With verbose_json only; segment if absent.
+    #[schema(rename = "timestamp_granularities[]")]
+    granularities: Option<Vec<Granularity>>,
     stream: Option<bool>,
 }
 
 /// Transcribe a recording
 ///
-/// `timestamp_granularities[]` (word, segment) goes with verbose_json. With `stream`, events `transcript.text.delta`, then
-/// `transcript.text.done`.
+/// With `stream`, events `transcript.text.delta`, then `transcript.text.done`.
 #[utoipa::path(post, path = "/api/v1/audio/transcriptions", tag = "voice AI",
     request_body(content = TranscriptionForm, content_type = "multipart/form-data"),
     responses((status = 200, description = "The text",
@@ -161,7 +163,7 @@ impl Hearing {
     }
 
     fn done(&self) -> Bytes {
-        let (text, usage) = (self.transcript.text(), usage(self.seconds()));
+        let (text, usage) = (self.transcript.text(), events::usage(self.seconds()));
         events::event(&json!({"type": "transcript.text.done", "text": text, "usage": usage}))
     }
 }

@@ -15,6 +15,11 @@ use crate::config::voice::EngineKind;
 
 mod chat;
 mod health;
+#[cfg(feature = "engines")]
+mod llama;
+#[cfg(feature = "orpheus")]
+mod orpheus;
+mod piper;
 mod queue;
 mod serve;
 mod speech;
@@ -87,6 +92,13 @@ impl Taker {
     pub fn is_gone(&self) -> bool {
         self.0.is_closed()
     }
+
+    /// The same question, for an engine that asks it on a thread of its own. It does not keep the taker waiting for
+    /// more.
+    pub fn watch(&self) -> impl Fn() -> bool + Send + use<> {
+        let weak = self.0.downgrade();
+        move || weak.upgrade().is_none_or(|sender| sender.is_closed())
+    }
 }
 
 /// A loaded model.
@@ -127,11 +139,22 @@ const fn together(kind: EngineKind) -> usize {
 
 /// Loads a model. The one place where engines are chosen.
 fn open(ordered: &Ordered, threads: usize) -> anyhow::Result<Arc<dyn Loaded>> {
-    let _ = threads;
     match ordered.engine {
         EngineKind::Openai => bail!("it is not built in"),
-        EngineKind::Piper | EngineKind::Whisper | EngineKind::Llama | EngineKind::Orpheus => {
-            bail!("this build has no such engine")
-        }
+        EngineKind::Piper => Ok(Arc::new(piper::Piper::open(ordered, threads)?)),
+        #[cfg(feature = "engines")]
+        EngineKind::Llama => Ok(Arc::new(llama::Llama::open(ordered, threads)?)),
+        #[cfg(not(feature = "engines"))]
+        EngineKind::Llama => bail!("this build has no llama.cpp"),
+        EngineKind::Whisper => bail!("this build has no Whisper"),
+        #[cfg(feature = "orpheus")]
+        EngineKind::Orpheus => Ok(Arc::new(orpheus::Orpheus::open(ordered, threads)?)),
+        #[cfg(not(feature = "orpheus"))]
+        EngineKind::Orpheus => bail!("this build has no Orpheus"),
     }
+}
+
+/// For a request at the wrong door.
+fn other_task(model: &str) -> Fault {
+    Fault::Refused { code: None, message: format!("The model {model:?} does something else") }
 }

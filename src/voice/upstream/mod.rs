@@ -14,7 +14,6 @@ mod connect;
 mod connection;
 mod error;
 mod events;
-mod languages;
 mod lease;
 mod listen;
 mod multipart;

@@ -5,9 +5,8 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::{Heard, Segment, Word};
+use super::super::{Heard, Segment, Word, languages};
 use super::error::Said;
-use super::languages;
 
 /// `json` and `verbose_json`. Servers write `null` for what they do not tell.
 #[derive(Deserialize)]

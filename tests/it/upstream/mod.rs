@@ -3,6 +3,6 @@
 mod breaking;
 mod choosing;
 mod leaving;
-mod peer;
+pub mod peer;
 mod sound;
 mod talking;

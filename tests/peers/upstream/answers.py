@@ -27,8 +27,9 @@ def usage(body: dict) -> dict:
 def completion(body: dict) -> dict:
     message: dict = {"role": "assistant", "content": last_words(body)}
     finish = "stop"
-    if body.get("tools") and body.get("tool_choice") != "none":
-        function = {"name": body["tools"][0]["function"]["name"], "arguments": "{}"}
+    tools = [tool["function"] for tool in body.get("tools") or [] if isinstance(tool, dict) and "function" in tool]
+    if tools and isinstance(tools[0], dict) and body.get("tool_choice") != "none":
+        function = {"name": tools[0].get("name"), "arguments": "{}"}
         message = {"role": "assistant", "content": None,
                    "tool_calls": [{"id": "call_1", "type": "function", "function": function}]}
         finish = "tool_calls"

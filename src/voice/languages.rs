@@ -1,13 +1,23 @@
-//! Names of languages as `OpenAI`'s `verbose_json` spells them (`english`), made ISO 639-1 (`en`). The list is Whisper's.
+//! Languages by their ISO 639-1 code (`en`), which is what engines speak of, and by the names that the protocol's
+//! `verbose_json` has (`english`). The list is Whisper's.
 
 /// The code of a language's English name; what is a code already, or unknown, stays as it is, in lower case.
-pub(super) fn code(language: &str) -> String {
+pub fn code(language: &str) -> String {
     let lower = language.trim().to_lowercase();
     let known = NAMES.split_whitespace().find_map(|pair| {
         let (code, names) = pair.split_once('=')?;
         names.split('|').any(|name| name == lower.replace(' ', "_")).then(|| code.to_owned())
     });
     known.unwrap_or(lower)
+}
+
+/// The English name of a code; what is no code of the list stays as it is.
+pub fn name(code: &str) -> String {
+    let known = NAMES.split_whitespace().find_map(|pair| {
+        let (known, names) = pair.split_once('=')?;
+        (known == code).then(|| names.split('|').next().unwrap_or(names).replace('_', " "))
+    });
+    known.unwrap_or_else(|| code.to_owned())
 }
 
 const NAMES: &str = "
@@ -27,7 +37,7 @@ haw=hawaiian ln=lingala ha=hausa ba=bashkir jw=javanese su=sundanese yue=cantone
 
 #[cfg(test)]
 mod tests {
-    use super::code;
+    use super::{code, name};
 
     #[test]
     fn names_become_codes_and_codes_stay() {
@@ -39,6 +49,13 @@ mod tests {
             ("Klingon", "klingon"),
         ] {
             assert_eq!(code(given), code_);
+        }
+    }
+
+    #[test]
+    fn codes_become_names() {
+        for (given, name_) in [("en", "english"), ("zh", "chinese"), ("ht", "haitian creole"), ("xx", "xx")] {
+            assert_eq!(name(given), name_);
         }
     }
 }

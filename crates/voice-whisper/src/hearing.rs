@@ -1,0 +1,157 @@
+//! One window, heard: the model reads its picture, the reading is judged, and read again with more freedom where it can
+//! not be right. The encoder gets a picture as long as the window and a second of silence, not the 30 seconds it was taught
+//! with: that is most of the work saved for a short recording. It was not taught so, however: a reading that can not be
+//! right is first read again from the full picture.
+
+use anyhow::{Context, Result};
+use ct2rs::sys::{Device, StorageView, Whisper, WhisperOptions};
+
+use crate::RATE;
+use crate::mel::{HOP, Mel};
+use crate::quality::{Reading, compression_ratio};
+use crate::tokens::Tokens;
+use crate::vad::seconds;
+
+/// Frames of the picture the model was taught with.
+const FULL: usize = 3_000;
+/// Frames of silence after a window, and of the shortest picture.
+const SILENCE: usize = 100;
+const SHORTEST: usize = 300;
+/// Windows longer than this get the full picture: little would be saved.
+const LONGEST_SHORT: usize = 27 * RATE;
+/// Beams of the likeliest reading, and readings that are tried by chance (published with the model).
+const BEAMS: usize = 5;
+const CHANCES: usize = 5;
+/// The temperatures that are tried one after the other (published with the model).
+const TEMPERATURES: [f32; 6] = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
+/// Tokens of a prompt and a reading together.
+const MOST_TOKENS: usize = 448;
+
+/// What hears.
+pub struct Ear<'a> {
+    pub model: &'a Whisper,
+    pub tokens: &'a Tokens,
+    pub mel: &'a Mel,
+}
+
+/// A window and what the encoder made of it.
+pub struct Window<'a> {
+    samples: &'a [f32],
+    pub encoded: StorageView<'static>,
+    full: bool,
+}
+
+impl Window<'_> {
+    pub fn seconds(&self) -> f64 {
+        seconds(self.samples.len())
+    }
+}
+
+impl Ear<'_> {
+    pub fn window<'s>(&self, samples: &'s [f32]) -> Result<Window<'s>> {
+        let full = samples.len() > LONGEST_SHORT;
+        Ok(Window { samples, encoded: self.encode(samples, full)?, full })
+    }
+
+    fn encode(&self, samples: &[f32], full: bool) -> Result<StorageView<'static>> {
+        let bands = self.model.n_mels();
+        let frames = if full { FULL } else { frames(samples.len(), bands) };
+        let mut picture = self.mel.picture(samples, frames);
+        let view = StorageView::new(&[1, bands, frames], &mut picture, Device::CPU)?;
+        self.model.encode(&view, false)
+    }
+
+    /// The most credible reading of a window; `go_on` is asked before each further attempt and may end them.
+    pub fn read(
+        &self,
+        window: &mut Window<'_>,
+        prompt: &[u32],
+        temperature: f32,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Reading> {
+        let seconds = window.seconds();
+        let mut best: Option<Reading> = None;
+        let from = TEMPERATURES.into_iter().filter(|next| *next > temperature);
+        for temperature in std::iter::once(temperature).chain(from) {
+            let mut reading = self.attempt(&window.encoded, prompt, temperature)?;
+            if !window.full
+                && !reading.is_silence()
+                && !(reading.is_credible(seconds) && says_something(&reading))
+            {
+                window.encoded = self.encode(window.samples, true)?;
+                window.full = true;
+                reading = self.attempt(&window.encoded, prompt, temperature)?;
+            }
+            if reading.is_credible(seconds) || reading.is_silence() {
+                return Ok(reading);
+            }
+            if best.as_ref().is_none_or(|best| reading.avg_logprob > best.avg_logprob) {
+                best = Some(reading);
+            }
+            if !go_on() {
+                break;
+            }
+        }
+        best.context("at least one attempt")
+    }
+
+    fn attempt(&self, encoded: &StorageView, prompt: &[u32], temperature: f32) -> Result<Reading> {
+        let by_chance = temperature > 0.0;
+        let options = WhisperOptions {
+            beam_size: if by_chance { 1 } else { BEAMS },
+            num_hypotheses: if by_chance { CHANCES } else { 1 },
+            sampling_topk: usize::from(!by_chance),
+            sampling_temperature: if by_chance { temperature } else { 1.0 },
+            max_length: MOST_TOKENS,
+            return_scores: true,
+            return_no_speech_prob: true,
+            ..WhisperOptions::default()
+        };
+        let names: Result<Vec<String>> = prompt.iter().map(|token| self.tokens.name(*token)).collect();
+        let result = self.model.generate(encoded, &[names?], &options)?;
+        let result = result.first().context("the model gives no reading")?;
+        let ids = result.sequences_ids.first().context("the model gives no reading")?;
+        let tokens = ids.iter().map(|id| u32::try_from(*id)).collect::<Result<Vec<u32>, _>>()?;
+        let text = self.tokens.text(&tokens)?;
+        // The score is the mean without the token that ends the text.
+        #[expect(clippy::cast_precision_loss, reason = "at most 448")]
+        let length = tokens.len() as f32;
+        let score = result.scores.first().copied().unwrap_or(f32::MIN);
+        Ok(Reading {
+            compression_ratio: compression_ratio(text.trim()),
+            avg_logprob: score * length / (length + 1.0),
+            no_speech_prob: result.no_speech_prob,
+            temperature,
+            tokens,
+            text,
+        })
+    }
+}
+
+/// A window stands where somebody speaks: a picture of part of it that gives no text is not to be trusted.
+fn says_something(reading: &Reading) -> bool {
+    reading.text.chars().any(char::is_alphanumeric)
+}
+
+/// Frames of the picture of so many samples. CTranslate2 takes an encoded picture for a raw one if it is as long as a raw
+/// one has bands.
+fn frames(samples: usize, bands: usize) -> usize {
+    let frames = (samples.div_ceil(HOP) + SILENCE).clamp(SHORTEST, FULL).next_multiple_of(4);
+    if frames / 2 == bands { frames + 4 } else { frames }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_never_as_long_as_it_has_bands() {
+        for samples in (0..30 * RATE).step_by(80) {
+            for bands in [80, 128, 160] {
+                let frames = frames(samples, bands);
+                assert!(frames <= FULL && frames * HOP >= samples.min(FULL * HOP), "{samples}");
+                assert!(frames.div_ceil(2) != bands, "{samples}");
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Whether what the model wrote can be what was said. Whisper, when it is lost, repeats itself or guesses.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+
+/// Text that zlib shrinks by more than this repeats itself (published with the model).
+const MOST_REPETITIVE: f32 = 2.4;
+/// The mean log-probability of a token below which the text is a guess (published with the model).
+const LEAST_LIKELY: f32 = -1.0;
+/// Nobody speaks if the model says so with this probability and its text is a guess (published with the model).
+const NOBODY: f32 = 0.6;
+/// A pattern of tokens this often in a row is a loop.
+const LOOP: usize = 4;
+/// Tokens a second of sound that nobody speaks.
+const FASTEST: f32 = 25.0;
+
+/// One reading of a window.
+pub struct Reading {
+    pub tokens: Vec<u32>,
+    pub text: String,
+    pub temperature: f32,
+    pub avg_logprob: f32,
+    pub compression_ratio: f32,
+    pub no_speech_prob: f32,
+}
+
+impl Reading {
+    /// Whether the model thinks that nobody speaks.
+    pub fn is_silence(&self) -> bool {
+        self.no_speech_prob > NOBODY && self.avg_logprob < LEAST_LIKELY
+    }
+
+    /// Whether it can be what was said in so many seconds.
+    pub fn is_credible(&self, seconds: f64) -> bool {
+        #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+        let tokens = self.tokens.len() as f64;
+        self.compression_ratio <= MOST_REPETITIVE
+            && self.avg_logprob >= LEAST_LIKELY
+            && !repeats(&self.tokens)
+            && tokens <= 12.0 + f64::from(FASTEST) * seconds
+    }
+}
+
+/// How many times longer a text is than what zlib makes of it.
+pub fn compression_ratio(text: &str) -> f32 {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).expect("writing into memory");
+    let packed = encoder.finish().expect("writing into memory");
+    #[expect(clippy::cast_precision_loss, reason = "a few kilobytes")]
+    let ratio = text.len() as f32 / packed.len().max(1) as f32;
+    ratio
+}
+
+/// Whether a pattern of two tokens or more stands many times in a row.
+fn repeats(tokens: &[u32]) -> bool {
+    (2..=tokens.len() / LOOP).any(|length| {
+        tokens
+            .windows(length * LOOP)
+            .any(|stretch| stretch.chunks(length).all(|part| part == &stretch[..length]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_are_seen_and_speech_is_not_taken_for_one() {
+        assert!(repeats(&[1, 2, 3, 4, 3, 4, 3, 4, 3, 4, 9]));
+        assert!(!repeats(&[1, 2, 3, 4, 3, 4, 5, 6, 7, 7, 7, 8]));
+        assert!(compression_ratio(&"thank you ".repeat(40)) > MOST_REPETITIVE);
+        assert!(compression_ratio("The invoice was sent on Tuesday and paid the day after, in full.") < 1.5);
+    }
+}
