@@ -6,7 +6,7 @@ use agentphone::voice::upstream::{Health, Settings};
 use agentphone::voice::{Chat, Fault};
 use serde_json::json;
 
-use super::peer::{Peer, question, read, said, settings, upstreams};
+use super::peer::{Peer, beside, question, read, said, settings, upstreams};
 use crate::wait::until_true;
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn one_at_a_time_tries_whether_it_is_back() {
     }
     clock.advance(Duration::from_secs(5));
     peer.rules(json!([{ "hang": "head" }])).await;
-    let trying = tokio::spawn({
+    let trying = beside({
         let model = model.clone();
         async move { said(&model, "hi", false).await }
     });

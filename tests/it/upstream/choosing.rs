@@ -7,7 +7,7 @@ use agentphone::voice::{Chat, Fault};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use super::peer::{Peer, model, question, said, settings, upstreams};
+use super::peer::{Peer, beside, model, question, said, settings, upstreams};
 use crate::wait::{until, until_true};
 
 /// An address at which nobody listens: the port was free a moment ago.
@@ -29,7 +29,7 @@ async fn the_least_loaded_is_asked_and_equals_take_turns() {
     // A second model with the same first address: what it does there counts.
     let alone = upstreams.model(Settings { name: "alone".into(), ..settings(vec![one.address()]) });
     one.rules(json!([{ "hang": "body" }, {}])).await;
-    let held = tokio::spawn(async move { alone.chat(question("hi", true)).await.map(|_| ()) });
+    let held = beside(async move { alone.chat(question("hi", true)).await.map(|_| ()) });
     until_true("the request that hangs", async || one.seen().await.len() == 4).await;
     for _ in 0..4 {
         said(&model, "hi", false).await.unwrap();
@@ -103,7 +103,7 @@ async fn who_finds_no_room_waits_and_who_finds_no_place_to_wait_is_told() {
     let model = upstreams.model(Settings { concurrency: 1, ..settings(vec![peer.address()]) });
     let ask = || {
         let model = model.clone();
-        tokio::spawn(async move { said(&model, "hi", true).await })
+        beside(async move { said(&model, "hi", true).await })
     };
     let first = ask();
     until_true("the first", async || peer.seen().await.len() == 1).await;
@@ -128,7 +128,7 @@ async fn who_gives_up_waiting_leaves_the_room_to_others() {
     let model = upstreams.model(Settings { concurrency: 1, ..settings(vec![peer.address()]) });
     let ask = |model: &agentphone::voice::upstream::Model| {
         let model = model.clone();
-        tokio::spawn(async move { said(&model, "hi", false).await })
+        beside(async move { said(&model, "hi", false).await })
     };
     let waiting = || upstreams.state()[0].models[0].waiting;
     let first = ask(&model);

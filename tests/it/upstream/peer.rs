@@ -12,6 +12,8 @@ use agentphone::voice::{Answer, Chat, Fault, Listening, Question, Recording};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use crate::wait::until;
 
@@ -150,6 +152,11 @@ pub async fn said(model: &Model, words: &str, streamed: bool) -> Result<String, 
     let answer = model.chat(question(words, streamed)).await?;
     let (text, fault) = read(answer).await;
     fault.map_or(Ok(text), Err)
+}
+
+/// Runs beside the test.
+pub fn beside<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    TaskTracker::new().spawn(work)
 }
 
 /// All that comes, and the fault it ends with.

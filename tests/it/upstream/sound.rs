@@ -99,7 +99,8 @@ async fn our_child_is_sent_samples_and_tells_segments() {
     ];
     let pieces: Vec<String> = events.iter().map(|event| format!("data: {event}\n\n")).collect();
     peer.rules(json!([{ "pieces": pieces }])).await;
-    let heard = heard(&model(&[&peer]), listening()).await.unwrap();
+    let child = model(&[&peer]);
+    let heard = heard(&child, listening()).await.unwrap();
     assert!(
         matches!(&heard[..], [Heard::Language(_), Heard::Segment(it)] if it.words.len() == 1),
         "{heard:?}"
@@ -115,7 +116,7 @@ async fn our_child_is_sent_samples_and_tells_segments() {
     let error = json!({ "error": { "message": "The engine ran out of memory", "type": "server_error", "code": null } });
     peer.rules(json!([{ "status": 500, "body": error.to_string() }])).await;
     for _ in 0..7 {
-        let fault = self::heard(&model(&[&peer]), listening()).await.unwrap_err();
+        let fault = self::heard(&child, listening()).await.unwrap_err();
         assert_eq!(fault, Fault::Failed { message: "The engine ran out of memory".into() });
     }
     std::fs::remove_dir_all(folder).unwrap();
