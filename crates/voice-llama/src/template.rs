@@ -142,7 +142,7 @@ mod tests {
                       {% if tools is not none %}{{ tools | tojson }}{% endif %}{{ eos_token }}";
         let tools = [json!({ "type": "function" })];
         let asked = json!([{ "role": "user", "content": " axb " }]);
-        assert_eq!(render(Some(source), &asked, &tools).unwrap(), "<s>USER:b[{\"type\":\"function\"}]</s>");
+        assert_eq!(render(Some(source), &asked, &tools).unwrap(), "<s>USER:b[{\"type\": \"function\"}]</s>");
         assert_eq!(render(Some(source), &asked, &[]).unwrap(), "<s>USER:b</s>");
     }
 
