@@ -69,11 +69,8 @@ fn push(found: &mut Vec<String>, sentence: &str) {
 /// After the last clause that ends early enough, else after the last word.
 fn place_to_cut(text: &str) -> Option<usize> {
     let spaces = || text.char_indices().filter(|(at, it)| it.is_whitespace() && *at > 0);
-    let clause = spaces().filter(|(at, _)| *at <= LONG && text[..*at].ends_with(CLAUSES)).next_back();
-    clause
-        .or_else(|| spaces().filter(|(at, _)| *at <= TOO_LONG).next_back())
-        .or_else(|| spaces().next())
-        .map(|(at, _)| at)
+    let clause = spaces().rfind(|(at, _)| *at <= LONG && text[..*at].ends_with(CLAUSES));
+    clause.or_else(|| spaces().rfind(|(at, _)| *at <= TOO_LONG)).or_else(|| spaces().next()).map(|(at, _)| at)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ fn said(voice: &Voice, text: &str, speed: f32) -> Vec<Vec<i16>> {
             pieces.push(piece.to_vec());
             true
         })
-        .unwrap();
+        .expect("the model runs");
     pieces
 }
 

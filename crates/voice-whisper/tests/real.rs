@@ -22,7 +22,7 @@ fn spoken(voice: &Voice, text: &str) -> Vec<f32> {
             samples.extend(piece.iter().map(|sample| f32::from(*sample) / 32_768.0));
             true
         })
-        .unwrap();
+        .expect("the model runs");
     let rate = voice.rate() as usize;
     // Between two samples: good enough for a voice, and short.
     (0..samples.len() * RATE / rate)
@@ -50,7 +50,7 @@ fn heard(whisper: &Whisper, samples: &[f32], options: &Options) -> (Option<Strin
             }
             true
         })
-        .unwrap();
+        .expect("the model runs");
     (language, segments)
 }
 
