@@ -373,7 +373,11 @@ mod tests {
         let here = load(Profile::Development, &[data]).unwrap();
         let chosen = load(
             Profile::Development,
-            &[data, ("AGENTPHONE_VOICE_CHAT", "other"), ("AGENTPHONE_VOICE_STAND_INS", "{ other = 'tiny' }")],
+            &[
+                data,
+                ("AGENTPHONE_VOICE_CHAT", "other"),
+                ("AGENTPHONE_VOICE_STAND_INS", "{ other = 'small' }"),
+            ],
         );
         let file = folder.join("production.toml");
         let own = "public_url = 'https://phone.example'\n[[carriers]]\nname = 'a'\nkind = 'simulated'\n";
@@ -384,7 +388,7 @@ mod tests {
         let stand_ins: Vec<_> = here.voice.stand_ins.into_iter().collect();
         let expected = [("Qwen3-Next-80B", "small"), ("whisper-large-v3", "tiny")];
         assert_eq!(stand_ins, expected.map(|(public, name)| (public.to_owned(), name.to_owned())));
-        assert_eq!(chosen.unwrap().voice.stand_ins["other"], "tiny", "what was chosen stays");
+        assert_eq!(chosen.unwrap().voice.stand_ins["other"], "small", "what was chosen stays");
         let there = there.unwrap().voice;
         assert!(there.models.contains_key("tiny") && there.stand_ins.is_empty(), "{:?}", there.stand_ins);
     }

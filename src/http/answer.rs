@@ -273,7 +273,6 @@ pub enum FlatErrors {
 /// An error of /api/v1.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AiError {
-    #[schema(inline)]
     error: AiErrorField,
     message: String,
 }
@@ -281,14 +280,13 @@ pub struct AiError {
 /// The status in words; for requests with `X-Stainless-Lang` an object.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes `AiError` in the OpenAPI document")]
-enum AiErrorField {
+pub enum AiErrorField {
     Title(String),
     Object(AiErrorObject),
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct AiErrorObject {
+pub struct AiErrorObject {
     message: String,
     r#type: String,
     code: String,

@@ -40,6 +40,7 @@ pub mod v1;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "AgentPhone", description = "A phone carrier for AI agents.", license(name = "Apache-2.0")),
+    components(schemas(answer::AiErrorField, answer::AiErrorObject)),
     modifiers(&BearerKey)
 )]
 struct Document;

@@ -28,6 +28,7 @@ struct Known {
 /// One model of `known.toml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names of the list")]
 struct Model {
     name: String,
     engine: EngineKind,
@@ -80,11 +81,11 @@ impl Model {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// Whether all of it lies in `shelf`. A folder gets its name only when it is whole.
-    fn is_imported(&self, shelf: &Path) -> bool {
+    /// Whether all of it lies in `root`. A folder gets its name only when it is whole.
+    fn is_imported(&self, root: &Path) -> bool {
         self.files.iter().all(|file| {
-            let found = shelf.join(&self.name).join(&file.name).metadata();
-            found.is_ok_and(|found| found.len() == file.bytes)
+            let metadata = root.join(&self.name).join(&file.name).metadata();
+            metadata.is_ok_and(|metadata| metadata.len() == file.bytes)
         })
     }
 }

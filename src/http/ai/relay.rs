@@ -43,9 +43,9 @@ impl<'a> Seen<'a> {
     pub fn renamed(&self, text: &str, model: &str, out: &mut BytesMut) {
         let Some(found) = self.model.map(RawValue::get) else { return out.put_slice(text.as_bytes()) };
         let begin = found.as_ptr().addr() - text.as_ptr().addr();
-        out.put_slice(text[..begin].as_bytes());
+        out.put_slice(&text.as_bytes()[..begin]);
         out.put_slice(model.as_bytes());
-        out.put_slice(text[begin + found.len()..].as_bytes());
+        out.put_slice(&text.as_bytes()[begin + found.len()..]);
     }
 }
 
@@ -56,6 +56,7 @@ pub fn text(bytes: &[u8]) -> Result<&str, Fault> {
 }
 
 /// An answer that is being relayed.
+#[expect(clippy::struct_excessive_bools, reason = "four things that are true or not, each on its own")]
 struct Relay {
     engine: BoxStream<'static, Result<Bytes, Fault>>,
     /// The beginning of a line whose end has not come yet.

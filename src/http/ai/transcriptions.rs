@@ -43,7 +43,7 @@ pub struct TranscriptionForm {
     #[schema(minimum = 0.0, maximum = 1.0)]
     temperature: Option<f32>,
     response_format: Option<Written>,
-    /// With verbose_json only; segment if absent.
+    /// With `verbose_json` only; segment if absent.
     #[schema(rename = "timestamp_granularities[]")]
     granularities: Option<Vec<Granularity>>,
     stream: Option<bool>,

@@ -75,11 +75,11 @@ impl Model {
     /// Has `work` done when it is its turn. What comes first tells whether it was taken on.
     pub async fn run(&self, work: Work) -> Result<Pieces, Fault> {
         let place = self.place().await?;
-        let (sender, pieces) = mpsc::channel(PIECES);
-        let (shelf, counts) = (Arc::clone(&self.shelf), Arc::clone(&self.counts));
+        let (taker, pieces) = mpsc::channel(PIECES);
+        let (holder, counts) = (Arc::clone(&self.shelf), Arc::clone(&self.counts));
         counts.working.fetch_add(1, Ordering::Relaxed);
         spawn_blocking(move || {
-            shelf.carry_out(work, &Taker(sender), &counts);
+            holder.carry_out(work, &Taker(taker), &counts);
             counts.working.fetch_sub(1, Ordering::Relaxed);
             drop(place);
         });
@@ -88,9 +88,9 @@ impl Model {
 
     /// Takes the model into memory before anybody asks.
     pub async fn preload(&self) {
-        let shelf = Arc::clone(&self.shelf);
+        let holder = Arc::clone(&self.shelf);
         // Why it failed is in the log; a request will try again.
-        let _ = spawn_blocking(move || drop(shelf.load())).await;
+        let _ = spawn_blocking(move || drop(holder.load())).await;
     }
 
     /// Waits in the line, if there is room in it.
