@@ -98,8 +98,10 @@ fn shown(schemas: Schemas<'_>, origin: &str, (method, path, operation): (&str, &
 fn query(operation: &Value) -> String {
     let all = operation["parameters"].as_array().into_iter().flatten();
     let required = all.filter(|it| it["in"] == "query" && it["required"] == true);
-    let names: Vec<_> = required.map(|it| format!("{}=hello", text(&it["name"]))).collect();
-    if names.is_empty() { String::new() } else { format!("?{}", names.join("&")) }
+    let example = |name: &str| if name.ends_with("number") { "%2B14155550142" } else { "hello" };
+    let pairs = required.map(|it| text(&it["name"])).map(|name| format!("{name}={}", example(name)));
+    let pairs: Vec<String> = pairs.collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
 fn parameters(schemas: Schemas<'_>, operation: &Value) -> Vec<Property> {

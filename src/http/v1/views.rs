@@ -101,7 +101,9 @@ impl MessageView {
     }
 
     pub fn all(tx: &mut Tx<'_>, messages: Vec<Message>) -> Result<Vec<Self>> {
-        let ids: Vec<_> = messages.iter().map(|message| &message.id).collect();
+        // Nobody can react to anything else, so nothing is looked for there.
+        let blue = messages.iter().filter(|message| message.channel == Channel::Imessage);
+        let ids: Vec<_> = blue.map(|message| &message.id).collect();
         let mut on = reactions::on(tx, &ids)?;
         messages
             .into_iter()

@@ -13,18 +13,28 @@ function seen(log, number) {
   });
 }
 
-function draw({ at, by, event, who, name }, phone) {
-  const called = (number) => (number === phone.number ? "You" : foreign(phone.desk.name(number)));
-  const object = (number) => (number === phone.number ? "you" : foreign(phone.desk.name(number)));
+/** What is read: as a group tells it, with "you" for whose phone it is. */
+function words({ by, event, who, name }, phone) {
+  const called = (number, own) => (number === phone.number ? own : foreign(phone.desk.name(number)));
   const isOwn = !by || by === who;
-  const words = {
-    joined: isOwn ? [called(who), " joined the conversation"] : [called(by), " added ", object(who), " to the conversation"],
-    left: isOwn ? [called(who), " left the conversation"] : [called(by), " removed ", object(who), " from the conversation"],
-    named: [...(by ? [called(by), " named the conversation "] : ["The conversation was named "]), foreign(`“${name}”`)],
-    unnamed: [...(by ? [called(by), " removed the name of the conversation"] : ["The name of the conversation was removed"])],
-  };
-  const item = element("li", "turn", ...words[event === "named" && !name ? "unnamed" : event]);
-  item.dataset.at = at;
+  switch (event) {
+    case "joined":
+      if (isOwn) return [called(who, "You"), " joined the conversation"];
+      return [called(by, "You"), " added ", called(who, "you"), " to the conversation"];
+    case "left":
+      if (isOwn) return [called(who, "You"), " left the conversation"];
+      return [called(by, "You"), " removed ", called(who, "you"), " from the conversation"];
+    case "named":
+      if (!name) return [...(by ? [called(by, "You")] : ["Somebody"]), " removed the name of the conversation"];
+      return [...(by ? [called(by, "You"), " named the conversation "] : ["The conversation was named "]), foreign(`“${name}”`)];
+    default:
+      return [];
+  }
+}
+
+function draw(turn, phone) {
+  const item = element("li", "turn", ...words(turn, phone));
+  item.dataset.at = turn.at;
   return item;
 }
 
