@@ -201,8 +201,8 @@ async fn the_line_is_bounded() {
     let turned_away = say(&model, "Hello.").await.map(drop);
     assert!(matches!(turned_away, Err(Fault::Busy { .. })), "{turned_away:?}");
     drop(first);
-    let served = waiting.join_all().await;
-    assert!(served.iter().all(Result::is_ok), "{served:?}");
+    let spoken = waiting.join_all().await;
+    assert!(spoken.iter().all(Result::is_ok), "{spoken:?}");
     server.stop().await;
 }
 

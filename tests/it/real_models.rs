@@ -42,12 +42,12 @@ async fn server() -> TestServer {
 async fn speech(server: &TestServer) -> Vec<f32> {
     let utterance = Utterance { text: SAID.to_owned(), voice: "joe".to_owned(), speed: 1.0 };
     let speech = model(server, "joe").speak(utterance).await.unwrap();
-    let rate = f64::from(speech.rate);
+    let rate = speech.rate as usize;
     let chunks: Vec<Vec<i16>> = speech.chunks.try_collect().await.unwrap();
     let samples = chunks.concat();
-    // Every so-manieth sample is good enough for a test.
-    let wanted = f64::from(agentphone::voice::LISTENING_RATE);
-    let at = (0..).map(|index| (f64::from(index) * rate / wanted) as usize);
+    // Every few sample is good enough for a test.
+    let wanted = agentphone::voice::LISTENING_RATE as usize;
+    let at = (0..).map(|index: usize| index * rate / wanted);
     at.map_while(|at| samples.get(at)).map(|sample| f32::from(*sample) / 32_768.0).collect()
 }
 
