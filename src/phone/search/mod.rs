@@ -150,7 +150,12 @@ impl Source {
 
     fn count(&self) -> String {
         let documents = self.documents();
-        let (order, limit) = if self.kind == Kind::Walk { (self.newest_first(), "?3") } else { ("1", "?2") };
+        let (order, limit) = match self.kind {
+            // In an order of its own making FTS5 stops when there are enough; in any other all of it would be read.
+            Kind::Fts5 => (self.newest_first(), "?2"),
+            Kind::Gin => ("1", "?2"),
+            Kind::Walk => (self.newest_first(), "?3"),
+        };
         format!(
             "SELECT COUNT(*) FROM (SELECT 1 FROM {documents} AND {SEEN} ORDER BY {order} LIMIT {limit}) AS counted"
         )
