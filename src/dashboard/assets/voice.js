@@ -1,19 +1,17 @@
-// Trying voice AI out: recording, typing and talking, over the endpoints that programs use, with the session instead of
-// a key. What each section is made of stands in the page; this gives it life.
+// Trying voice AI out over the endpoints that programs use, with the session instead of a key.
 import { localise } from "/assets/page.js";
 
 const REFUSALS = {
   NotAllowedError: "The microphone was refused. Allow it for this page in the browser, or choose a file.",
   NotFoundError: "There is no microphone. Connect one, or choose a file.",
-  NotReadableError: "The microphone is in use by another program. Close that, or choose a file.",
+  NotReadableError: "Another program uses the microphone. Close that, or choose a file.",
 };
 const REFRESH = 5000;
 
 /** Posts to an endpoint; what it refuses becomes an error with its sentence. */
 async function ask(path, body, signal) {
-  const json = !(body instanceof FormData);
-  const headers = json ? { "Content-Type": "application/json" } : {};
-  const answer = await fetch(`/api/v1/${path}`, { method: "POST", headers, body: json ? JSON.stringify(body) : body, signal });
+  const plain = body instanceof FormData ? { body } : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const answer = await fetch(`/api/v1/${path}`, { method: "POST", signal, ...plain });
   if (answer.ok) return answer;
   if (answer.status === 401) throw new Error("You are no longer signed in. Reload the page.");
   const said = await answer.json().catch(() => ({}));
@@ -66,8 +64,9 @@ class Trial {
     try {
       this.say(await work(performance.now()));
     } catch (error) {
+      const broken = error instanceof TypeError && "The connection to the server broke off. Try again.";
       if (error.name === "AbortError") this.say("Stopped.");
-      else this.say(error instanceof TypeError ? "The connection to the server broke off. Try again." : error.message, true);
+      else this.say(broken || error.message, true);
     } finally {
       this.busy = false;
       this.part("go").disabled = false;
@@ -105,12 +104,12 @@ function listening(trial) {
 
   async function microphone() {
     if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) {
-      throw new Error("The browser lets a page use the microphone only over https or on localhost. Choose a file instead.");
+      throw new Error("Browsers lend the microphone only over https or on localhost. Choose a file instead.");
     }
     try {
       return await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch (error) {
-      throw new Error(REFUSALS[error.name] ?? `The microphone does not work: ${error.message}`);
+      throw new Error(REFUSALS[error.name] ?? error.message);
     }
   }
 
@@ -187,18 +186,15 @@ function chatting(trial) {
 
   function bubble(side, content) {
     const row = talk.appendChild(document.createElement("li"));
-    row.className = side;
     const text = row.appendChild(document.createElement("p"));
-    text.className = "text";
-    text.dir = "auto";
-    text.textContent = content;
-    return text;
+    row.className = side;
+    return Object.assign(text, { className: "text", dir: "auto", textContent: content });
   }
 
   async function answer(began, shown) {
     const wish = { model: model.value, messages, stream: true, stream_options: { include_usage: true } };
     const answer = await ask("chat/completions", wish, leaving.signal);
-    let [first, tokens] = [undefined, undefined];
+    let first, tokens;
     for await (const event of events(answer)) {
       const piece = event.choices?.[0]?.delta?.content ?? "";
       if (piece) first ??= performance.now();
