@@ -75,7 +75,7 @@ def test_a_recording_becomes_text(show, upstream) -> None:
     expect(page.get_by_role("button", name="Record")).to_be_enabled()
     asked = upstream.get("/_seen").body[-1]
     assert asked["files"]["file"]["begins"].startswith("1a45dfa3") and asked["files"]["file"]["size"] > 1000, "what was recorded"
-    assert asked["fields"]["model"] == "peer/whisper"
+    assert asked["fields"]["model"] == ["peer/whisper"]
 
 
 def test_a_file_becomes_text_and_what_is_no_sound_is_refused(show) -> None:
