@@ -32,12 +32,12 @@ fn models<'a>(names: impl Iterator<Item = &'a Name>) -> Markup {
     parts::table(
         "Models",
         &html! {
-            thead { tr { th { "Name" } th { "For" } th { "What answers" } th { "State" } } }
+            thead { tr { th { "Name" } th { "State" } th { "What answers" } th { "For" } } }
             tbody { @for name in names { tr {
                 th scope="row" { (name.id) }
-                td { (task(name.task)) }
-                td { @if let Some(label) = name.label() { (label) } @else { span.soft { "nothing yet" } } }
                 td { (state(name)) }
+                td { @if let Some(label) = name.label() { (label) } @else { span.soft { "nothing yet" } } }
+                td { (task(name.task)) }
             } } }
         },
     )
@@ -64,19 +64,20 @@ fn upstreams(all: &[&ServerState]) -> Markup {
         "Upstreams",
         &html! {
             thead { tr {
-                th { "Address" } th { "Health" } th { "Models" }
+                th { "Address" } th { "Health" }
                 th.figure { "Under way" } th.figure { "Waiting" } th.figure { "Requests" } th.figure { "Failures" }
+                th { "Models" }
             } }
             tbody { @for it in all { tr {
                 th scope="row" { code { (it.address) } }
                 td { (health(it.health)) @if let Some(failure) = it.last_failure {
                     br; span.hint { (failure) @if let Some(at) = it.failed_at { ", " (parts::short_time(at)) } }
                 } }
-                td { (it.models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ")) }
                 td.figure { (it.under_way) }
                 td.figure { (it.models.iter().map(|model| model.waiting).sum::<usize>()) }
                 td.figure { (count(it.requests)) }
                 td.figure { (count(it.failures)) }
+                td { (it.models.iter().map(|model| &*model.name).collect::<Vec<_>>().join(", ")) }
             } } }
         },
     )
