@@ -11,6 +11,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const FILES: &[(&str, &str, &str)] = &[
     ("style.css", STYLE, include_str!("assets/style.css")),
     ("page.js", SCRIPT, include_str!("assets/page.js")),
+    ("voice.js", SCRIPT, include_str!("assets/voice.js")),
     ("handset/desk.css", STYLE, include_str!("assets/handset/desk.css")),
     ("handset/phone.css", STYLE, include_str!("assets/handset/phone.css")),
     ("handset/bubble.css", STYLE, include_str!("assets/handset/bubble.css")),

@@ -13,6 +13,7 @@ words! {
         Agents = "Agents",
         Numbers = "Numbers",
         Phones = "Phones",
+        Voice = "Voice",
         Webhooks = "Webhooks",
         Keys = "API keys",
         Usage = "Usage",
@@ -25,7 +26,7 @@ words! {
 /// The navigation, in groups.
 const GROUPS: &[(&str, &[Section])] = &[
     ("", &[Section::Overview]),
-    ("Talk", &[Section::Conversations, Section::Agents, Section::Numbers, Section::Phones]),
+    ("Talk", &[Section::Conversations, Section::Agents, Section::Numbers, Section::Phones, Section::Voice]),
     ("Build", &[Section::Webhooks, Section::Keys, Section::Reference]),
     ("Run", &[Section::Usage, Section::Carriers, Section::Settings]),
 ];
@@ -38,6 +39,7 @@ impl Section {
             Self::Agents => "/agents",
             Self::Numbers => "/numbers",
             Self::Phones => "/handset",
+            Self::Voice => "/voice",
             Self::Webhooks => "/webhooks",
             Self::Keys => "/keys",
             Self::Usage => "/usage",
@@ -55,6 +57,9 @@ impl Section {
             Self::Agents => "M8 2v2M3.5 4.5h9v8h-9zM6 8v1M10 8v1M1.5 7.5v3M14.5 7.5v3",
             Self::Numbers => "M6 2 4.5 14M11.5 2 10 14M2.5 5.5h11.5M2 10.5h11.5",
             Self::Phones => "M4.5 1.5h7v13h-7zM7 12.5h2",
+            Self::Voice => {
+                "M8 1.8a2 2 0 0 0-2 2v4a2 2 0 0 0 4 0v-4a2 2 0 0 0-2-2zM3.5 7.5a4.5 4.5 0 0 0 9 0M8 12v2.2"
+            }
             Self::Webhooks => "M9.5 2 3.5 9h4l-1 5 6-7h-4z",
             Self::Keys => {
                 "M10.5 9a3.5 3.5 0 1 0-3.3-2.3L2 12v2h2.5v-1.5H6V11l1.3-1.3A3.5 3.5 0 0 0 10.5 9zM11 5h.01"
@@ -86,6 +91,11 @@ impl Page<'_> {
 /// A page of `section`, with its own heading in `content`.
 pub fn page(section: Section, title: &str, content: &Markup) -> Html<String> {
     frame(title, None, Some(section), &html! { main #content.page tabindex="-1" { (content) } })
+}
+
+/// The same for a page that brings a script of its own.
+pub fn scripted(section: Section, title: &str, script: &str, content: &Markup) -> Html<String> {
+    frame(title, Some(script), Some(section), &html! { main #content.page tabindex="-1" { (content) } })
 }
 
 fn frame(title: &str, script: Option<&str>, section: Option<Section>, content: &Markup) -> Html<String> {

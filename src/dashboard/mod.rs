@@ -1,12 +1,12 @@
 //! The dashboard: pages for people, rendered here over the same nouns as the API, one file a page. Every page works
-//! without scripts; they only add the reader's time zone, copying, and the live phones. What the phones do goes over
-//! `/sim`, with the session instead of a key.
+//! without scripts; they only add the reader's time zone, copying, the live phones and trying out voice AI. What the phones
+//! do goes over `/sim`, what is tried over `/api/v1`, both with the session instead of a key.
 //!
 //! A request that changes something must come from a page of ours. That is checked in one place, [`same_origin`], for
 //! every form there is and will be; a browser that does not say where a request comes from is refused too.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -47,10 +47,11 @@ mod snippets;
 mod thread;
 mod trouble;
 mod usage;
+mod voice;
 
 /// Scripts and styles are files of our own; only pictures and films may come from elsewhere: people get them from anywhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: http: https:; \
-                      media-src 'self' http: https:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+                      media-src 'self' blob: http: https:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Every page and its files.
 pub fn router(app: &App) -> Router<App> {
@@ -63,6 +64,7 @@ pub fn router(app: &App) -> Router<App> {
         .route("/handset/{numbers}", get(phones::desk))
         .merge(nouns())
         .merge(endpoints())
+        .route("/voice", get(voice::show))
         .route("/usage", get(usage::show))
         .route("/carriers", get(carriers::show))
         .route("/settings", get(settings::show).post(settings::rename))
@@ -140,6 +142,8 @@ async fn protect(mut response: Response) -> Response {
         // To no other site; our own forms need it where browsers tell their origin by it.
         (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
+        // For the page on which voice AI is tried.
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(self)"),
     ];
     for (field, value) in fields {
         response.headers_mut().insert(field, HeaderValue::from_static(value));

@@ -36,10 +36,13 @@ pub async fn account(app: &App, headers: &HeaderMap) -> Result<Option<AccountId>
     app.db.read(move |tx| sign_ins::session(tx, &hash, now)).await
 }
 
-/// Whether a session opens the door that otherwise takes an API key. A key that is sent is the one that counts.
-pub async fn opens(app: &App, method: &Method, headers: &HeaderMap) -> Result<bool> {
+/// Whose session opens a door that otherwise takes an API key. A key that is sent is the one that counts.
+pub async fn guest(app: &App, method: &Method, headers: &HeaderMap) -> Result<Option<AccountId>> {
     let is_ours = method.is_safe() || is_same_origin(app, headers);
-    Ok(!headers.contains_key(header::AUTHORIZATION) && is_ours && account(app, headers).await?.is_some())
+    if !is_ours || headers.contains_key(header::AUTHORIZATION) {
+        return Ok(None);
+    }
+    account(app, headers).await
 }
 
 /// Whether a page of ours made the request (Fetch Metadata; by older browsers `Origin`).

@@ -16,7 +16,8 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::dashboard;
 use crate::error::{Code, Error, Result};
-use crate::id::RequestId;
+use crate::http::extract::Caller;
+use crate::id::{KeyId, RequestId};
 
 mod acting;
 mod ai;
@@ -210,10 +211,16 @@ async fn guard(
     left: &mut Option<rates::Left>,
 ) -> Result<()> {
     let is_sim = path.starts_with("/sim/");
-    if is_sim && dashboard::session::opens(&front.app, request.method(), request.headers()).await? {
-        return Ok(());
-    }
-    let caller = auth::authenticate(&front.app, &front.remembered, request.headers()).await?;
+    let guest = match is_sim || ai::is_for_pages(path) {
+        true => dashboard::session::guest(&front.app, request.method(), request.headers()).await?,
+        false => None,
+    };
+    let caller = match guest {
+        Some(_) if is_sim => return Ok(()),
+        // All sessions of an account share one rate limit, as if they had a key of their own.
+        Some(account) => Caller { key: KeyId::from_text(account.as_str()), account },
+        None => auth::authenticate(&front.app, &front.remembered, request.headers()).await?,
+    };
     if !is_sim {
         let class = rates::Class::of(request.method(), path);
         *left = front.buckets.take(&front.app.config.rate_limits, &caller.key, class, front.app.clock.now());

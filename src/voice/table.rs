@@ -47,8 +47,9 @@ pub struct ListedVoice {
     pub id: String,
     /// ISO 639-1, where it is known.
     pub language: Option<String>,
-    /// What speaks with it; `None`: nothing does.
+    /// What speaks with it, and the model name by which it is asked; `None`: nothing does.
     pub engine: Option<String>,
+    pub model: Option<String>,
 }
 
 /// Why a request cannot mean any model or voice.
@@ -142,8 +143,10 @@ impl Table {
         let speakers: Vec<&Arc<Name>> = self.order.iter().filter(|name| name.task == Task::Speech).collect();
         all.into_iter()
             .map(|(id, language)| {
-                let speaker = speakers.iter().find_map(|name| name.speaker(&id));
-                ListedVoice { engine: speaker.map(|it| it.label.to_string()), id, language }
+                let speaker = speakers.iter().find_map(|name| Some((&name.id, name.speaker(&id)?)));
+                let (model, engine) =
+                    speaker.map(|(model, it)| (model.clone(), it.label.to_string())).unzip();
+                ListedVoice { id, language, engine, model }
             })
             .collect()
     }

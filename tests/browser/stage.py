@@ -28,7 +28,8 @@ def chromium() -> str:
 
 
 def launch(playwright: Playwright) -> Browser:
-    return playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+    # The microphone is one that beeps.
+    return playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--use-fake-device-for-media-stream"])
 
 
 def sign_in_path(server: Server) -> str:

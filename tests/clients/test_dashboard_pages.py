@@ -27,7 +27,7 @@ def inbound(account: Account, network, text: str) -> tuple[dict, dict]:
     return conversation, message
 
 
-PAGES = ["/", "/conversations", "/agents", "/numbers", "/handset", "/webhooks", "/keys", "/usage", "/carriers", "/settings", "/reference"]
+PAGES = ["/", "/conversations", "/agents", "/numbers", "/handset", "/voice", "/webhooks", "/keys", "/usage", "/carriers", "/settings", "/reference"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -48,6 +48,23 @@ def test_pages_bring_no_inline_script_or_style(path, browser) -> None:
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=\"/assets/)", answer.text)
     for asset in re.findall(r"(?:src|href)=\"(/assets/[^\"]+)", answer.text):
         assert browser.http.get(asset).status_code == 200, asset
+
+
+def test_the_voice_page_says_what_answers_and_lends_the_microphone_to_itself_only(upstream, browser) -> None:
+    answer = browser.http.get("/voice")
+    assert answer.headers["permissions-policy"] == "camera=(), geolocation=(), microphone=(self)"
+    assert "media-src 'self' blob:" in answer.headers["content-security-policy"]
+    page = html.unescape(answer.text)
+    assert "Qwen3-Next-80B — openai peer/chat" in page and "openai peer/chat (stand-in for gpt-laptop)" in page
+    assert re.search(r'<option value="gravel" data-model="rough-voice" data-engine="openai rough-voice">', page)
+    assert upstream.url in page and "healthy" in page and "Built-in engines" not in page
+    assert "curl http" in page and "from openai import OpenAI" in page and 'import OpenAI from "openai"' in page
+
+
+def test_the_voice_page_says_what_to_do_where_no_model_answers(limited) -> None:
+    page = html.unescape(Browser(Account(limited, "voiceless")).page("/voice"))
+    assert "No model answers yet" in page and "script/server --voice" in page and '[voice.models."Qwen3-Next-80B"]' in page
+    assert "<textarea" not in page and page.count("not configured") == 3 and 'data-part="go"' not in page
 
 
 def test_everything_has_its_page(account, network, browser) -> None:

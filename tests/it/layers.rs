@@ -43,7 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "voice",
         ],
     ),
-    ("dashboard", &["app", "config", "db", "http", "jobs", "network", "phone", "stock"]),
+    ("dashboard", &["app", "config", "db", "http", "jobs", "network", "phone", "stock", "voice"]),
 ];
 
 const EDGES: &[&str] = &["main", "lib", "server", "cli"];

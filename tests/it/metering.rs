@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use agentphone::db::Tx;
 use agentphone::id::AccountId;
-use agentphone::phone::keys;
 use agentphone::phone::voice_usage::{self, Counted, Task};
+use agentphone::phone::{keys, sign_ins};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::Request;
+use crate::client::{self, Request};
 use crate::server::{Setting, TestServer};
 use crate::upstream::peer::{Peer, Place};
 use crate::wait::{until, until_true};
@@ -155,4 +155,33 @@ async fn a_caller_who_leaves_before_the_first_byte_ends_the_work() {
     until_true("the question at the upstream", async || !peer.seen().await.is_empty()).await;
     drop(stream);
     peer.until_first_is("gone").await;
+}
+
+#[tokio::test]
+async fn what_a_page_of_the_dashboard_asks_is_counted_for_the_account_of_its_session() {
+    let peer = Peer::start();
+    let server = server(&peer).await;
+    let (of, now) = (account(&server, &server.key).await, server.app.clock.now());
+    server.write(move |tx| sign_ins::create_link(tx, &sign_ins::hash("link"), &of, now)).await;
+    let plain = |path, headers| Request { method: "GET", path, headers, body: None };
+    let opened = client::call(server.address, plain("/sign-in?token=link", &[])).await;
+    let cookie = opened.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let question = question(false);
+    let ask = async |more: (&str, &str)| {
+        let headers = [("cookie", cookie.as_str()), more];
+        let request = Request { method: "POST", path: CHAT, headers: &headers, body: Some(&question) };
+        client::call(server.address, request).await.status
+    };
+    for other in
+        [("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site"), ("origin", "http://evil.example")]
+    {
+        assert_eq!(ask(other).await, 401, "{other:?}");
+    }
+    assert_eq!(ask(("authorization", "Bearer agp_wrong")).await, 401, "a key that is sent counts");
+    assert_eq!(ask(("sec-fetch-site", "same-origin")).await, 200);
+    assert_eq!(counted(&server, 1).await.len(), 1, "only what was answered");
+    let headers = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
+    for shut in ["/api/v1/voices", "/v1/numbers", "/api/v1/chat/completions/more"] {
+        assert_eq!(client::call(server.address, plain(shut, &headers)).await.status, 401, "{shut}");
+    }
 }

@@ -5,7 +5,7 @@ const said = document.getElementById("said");
 const sameDay = (one, other) => one.toDateString() === other.toDateString();
 
 /** Shows each moment in the reader's zone; the exact one stands in the title. */
-function localise(root) {
+export function localise(root) {
   const now = new Date();
   for (const element of root.querySelectorAll("time[datetime]")) {
     const at = new Date(element.dateTime);

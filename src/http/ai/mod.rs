@@ -45,6 +45,11 @@ pub fn room(path: &str) -> Option<Room> {
     }
 }
 
+/// What a page of the dashboard may ask with its session instead of a key.
+pub fn is_for_pages(path: &str) -> bool {
+    matches!(path, "/api/v1/audio/transcriptions" | "/api/v1/audio/speech" | "/api/v1/chat/completions")
+}
+
 impl From<Unknown> for Error {
     fn from(unknown: Unknown) -> Self {
         let code = match unknown {
