@@ -12,6 +12,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V0004__dashboard", include_str!("../../migrations/V0004__dashboard.sql")),
     ("V0005__voice", include_str!("../../migrations/V0005__voice.sql")),
     ("V0006__lists", include_str!("../../migrations/V0006__lists.sql")),
+    ("V0007__look_ups", include_str!("../../migrations/V0007__look_ups.sql")),
 ];
 
 const HISTORY: &str =

@@ -77,7 +77,13 @@ where
     A: Future<Output = Result<T>> + Send + 'static,
     T: IntoResponse,
 {
-    let Some(key) = key else { return act(None).await.map(IntoResponse::into_response) };
+    let Some(key) = key else {
+        let acting = act(None);
+        let task = app.tasks.spawn(async move { acting.await.map(IntoResponse::into_response) });
+        return task
+            .await
+            .unwrap_or_else(|error| Err(anyhow::anyhow!("the request broke off: {error}").into()));
+    };
     let hold = app.live.hold(&key)?;
     let looked = key.clone();
     match app.db.read(move |tx| idempotency::look(tx, &looked)).await? {

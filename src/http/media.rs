@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::app::App;
 use crate::error::{Code, Error, Result};
+use crate::http::extract::Path;
 use crate::phone::media;
 
 pub fn router() -> Router<App> {
@@ -27,14 +28,13 @@ async fn serve(
     let bytes = app.media.get(&token).await?.ok_or_else(missing)?;
     let kind = media.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
     let name = media.file_name.unwrap_or_else(|| "attachment".to_owned());
-    // What a browser would run is only ever downloaded.
-    let runs = ["text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml"];
-    let shown = if runs.contains(&kind.as_str()) { "attachment" } else { "inline" };
+    let shown = if is_shown(&kind) { "inline" } else { "attachment" };
     let mut response = part(&headers, bytes);
     let fields = [
         (header::CONTENT_TYPE, kind),
         (header::CONTENT_DISPOSITION, format!("{shown}; filename=\"{name}\"")),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox".to_owned()),
         (header::ACCEPT_RANGES, "bytes".to_owned()),
         (header::CACHE_CONTROL, "private, max-age=86400, immutable".to_owned()),
     ];
@@ -44,6 +44,13 @@ async fn serve(
         }
     }
     Ok(response)
+}
+
+/// What a browser may open on its own; whatever it might run is only ever downloaded.
+fn is_shown(kind: &str) -> bool {
+    const SHOWN: [&str; 7] =
+        ["image/jpeg", "image/png", "image/gif", "image/webp", "image/heic", "application/pdf", "text/plain"];
+    SHOWN.contains(&kind) || kind.starts_with("audio/") || kind.starts_with("video/")
 }
 
 /// The whole, or the one range that was asked for (RFC 9110, section 14).

@@ -211,9 +211,10 @@ async fn guard(
     left: &mut Option<rates::Left>,
 ) -> Result<()> {
     let is_sim = path.starts_with("/sim/");
-    let guest = match is_sim || ai::is_for_pages(path) {
-        true => dashboard::session::guest(&front.app, request.method(), request.headers()).await?,
-        false => None,
+    let guest = if is_sim || ai::is_for_pages(path) {
+        dashboard::session::guest(&front.app, request.method(), request.headers()).await?
+    } else {
+        None
     };
     let caller = match guest {
         Some(_) if is_sim => return Ok(()),

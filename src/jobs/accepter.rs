@@ -83,7 +83,7 @@ fn take_and_accept(tx: &mut Tx<'_>, desk: &Desk<'_>, asked: &[Asked]) -> Result<
     for one in asked {
         let outcome = if may(&one) { accepted.next() } else { None };
         let outcome = outcome.unwrap_or_else(|| Err(idempotency::in_progress()));
-        if let (Err(Error::Refused { .. } | Error::Invalid(_)), Some(key), true) =
+        if let (Err(Error::Refused { .. } | Error::Invalid(_) | Error::Later { .. }), Some(key), true) =
             (&outcome, &one.key, may(&one))
         {
             idempotency::give_back(tx, key)?;

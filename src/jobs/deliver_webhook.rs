@@ -25,6 +25,8 @@ mod prepare;
 
 pub use prepare::prepare;
 
+/// What an endpoint asks for with `Retry-After` is heeded up to this.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 /// So much of a response is read.
 const RESPONSE_BYTES: usize = 256 << 10;
 
@@ -124,6 +126,7 @@ pub fn ended(app: &App, attempt: &Attempt, posted: &Posted) -> Ended {
             let ok = (200..300).contains(&reply.status);
             let error = (!ok).then(|| format!("The endpoint answered {}", reply.status));
             let lengthened = matches!(reply.status, 429 | 503).then(|| reply.retry_after(now)).flatten();
+            let lengthened = lengthened.map(|wait| wait.min(LONGEST_WAIT));
             (Some(reply.status), error, lengthened)
         }
         Err(problem) => (problem.status(), Some(problem.to_string()), None),

@@ -63,7 +63,9 @@ fn is_queued(tx: &mut Tx<'_>, id: &MessageId) -> Result<bool> {
 pub async fn hand_over(app: &App, job: Job, handover: Handover) -> Settlement {
     let id = handover.message_id.clone();
     let attempt = handover.attempt;
-    let settlement = match unusable_media(app, &handover).await {
+    // Well within the lease: a claim that came meanwhile would take the message for one that may be out.
+    let looked = tokio::time::timeout(queue::LEASE / 3, unusable_media(app, &handover)).await;
+    let settlement = match looked.unwrap_or_else(|_| Some(too_slow())) {
         Some(failure) => Settlement::Refused(failure),
         None => match app.carrier(&handover.carrier) {
             Some(connection) => {
@@ -78,6 +80,11 @@ pub async fn hand_over(app: &App, job: Job, handover: Handover) -> Settlement {
     };
     app.settler.settle(job, id, settlement.clone()).await;
     settlement
+}
+
+fn too_slow() -> Failure {
+    let reason = "The attachments could not all be looked at in time".to_owned();
+    Failure { code: FailureCode::MediaNotUsable, reason }
 }
 
 /// Looks whether the attachments can be had, as the carrier will, and says what is wrong with the first that

@@ -289,7 +289,10 @@ impl State {
     }
 }
 
+/// A fault lasts a day at most, in milliseconds.
+const MOST_DELAY: u64 = 86_400_000;
+
 /// A duration as it is added to unix milliseconds.
-fn millis(length: u64) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX / 2)
+pub(super) fn millis(length: u64) -> i64 {
+    i64::try_from(length.min(MOST_DELAY)).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use crate::carriers::{Outbound, Outcome, Target, Text};
 
+use super::apply::millis;
 use super::core::{Core, Due};
 use super::event::{Event, Refusal, Submitted, Verdict};
 use super::judge::{accepted, refused};
@@ -20,7 +21,7 @@ impl Core {
         };
         match outcome {
             Some(outcome) if self.state.faults.accept_delay_ms > 0 => {
-                let delay = i64::try_from(self.state.faults.accept_delay_ms).unwrap_or(i64::MAX / 2);
+                let delay = millis(self.state.faults.accept_delay_ms);
                 self.at(self.now + delay, Due::Outcome(link, seq, outcome));
             }
             Some(outcome) => self.links.say(link, FromNetwork::Outcome { seq, outcome }),

@@ -84,12 +84,14 @@ fn erase(tx: &mut Tx<'_>, ids: &Ids, now: Time, messages: &[MessageId]) -> Resul
 
 /// What else holds the content of messages. An endpoint's answer holds the text of the reply that it asked for, so it
 /// goes with either message.
-const ERASING: [&str; 9] = [
+const ERASING: [&str; 10] = [
     "DELETE FROM events WHERE id IN (SELECT event_id FROM deliveries WHERE message_id IN ({list}))",
     "DELETE FROM events WHERE data IS NOT NULL AND message_id IN ({list})
          AND conversation_id IN (SELECT conversation_id FROM messages WHERE id IN ({list}))",
     "UPDATE attempts SET response_body = NULL, response_headers = NULL
-     WHERE delivery_id IN (SELECT d.id FROM deliveries d WHERE d.message_id IN ({list}) OR d.message_id IN
+     WHERE delivery_id IN (SELECT id FROM deliveries WHERE message_id IN ({list}))",
+    "UPDATE attempts SET response_body = NULL, response_headers = NULL
+     WHERE delivery_id IN (SELECT id FROM deliveries WHERE message_id IN
                                (SELECT answers FROM messages WHERE id IN ({list}) AND answers IS NOT NULL))",
     "UPDATE deliveries SET response_body = NULL
      WHERE message_id IN (SELECT answers FROM messages WHERE id IN ({list}) AND answers IS NOT NULL)",

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -46,6 +47,9 @@ pub struct Desk {
     permits: Semaphore,
 }
 
+/// A submit waits so long for others to be answered.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 impl Default for Desk {
     fn default() -> Self {
         Self { state: Mutex::default(), permits: Semaphore::new(MOST_OUTSTANDING) }
@@ -54,7 +58,9 @@ impl Default for Desk {
 
 impl Desk {
     pub async fn submit(&self, outbound: Outbound, part: u16, parts: u16) -> Outcome {
-        let _permit = self.permits.acquire().await.expect("it is never closed");
+        // Shorter than a lease: who waits longer comes back later.
+        let Ok(permit) = tokio::time::timeout(PATIENCE, self.permits.acquire()).await else { return later() };
+        let _permit = permit.expect("it is never closed");
         let (answer, answered) = oneshot::channel();
         let submit = |seq| ToNetwork::Submit(Box::new(Submit { seq, part, parts, outbound }));
         if !self.say(Waiting::Outcome(answer), submit) {

@@ -157,6 +157,10 @@ pub fn draft(app: &App, caller: &Caller, request: SendMessage) -> Result<Draft> 
     })
 }
 
+/// As many as a group of iMessage has.
+const MOST_RECIPIENTS: usize = 32;
+const MOST_MEDIA: usize = 20;
+
 fn own_number(app: &App, text: &str) -> Result<E164> {
     E164::parse(text, app.region)
         .map_err(|problem| Error::field("from_number", "value", format!("from_number {problem}")))
@@ -169,6 +173,10 @@ fn recipient(app: &App, to_number: Option<String>, recipients: Option<Vec<String
     };
     match (to_number, recipients) {
         (Some(to), None) => address("to_number", &to).map(Recipient::One),
+        (None, Some(people)) if people.len() > MOST_RECIPIENTS => {
+            let message = format!("recipients may name {MOST_RECIPIENTS} people at most");
+            Err(Error::field("recipients", "value", message))
+        }
         (None, Some(people)) => {
             let mut members = Vec::with_capacity(people.len());
             for (index, person) in people.iter().enumerate() {
@@ -199,6 +207,13 @@ fn recipient(app: &App, to_number: Option<String>, recipients: Option<Vec<String
 
 /// All attachments: `media_url` first, each once.
 fn media(app: &App, one: Option<String>, many: Vec<String>) -> Result<Vec<String>> {
+    let too_many = || {
+        Error::field("media_urls", "value", format!("a message may have {MOST_MEDIA} attachments at most"))
+    };
+    // Before they are compared with each other; what is named twice counts once.
+    if many.len() > 10 * MOST_MEDIA {
+        return Err(too_many());
+    }
     let mut urls: Vec<String> = Vec::new();
     let one = one.map(|url| ("media_url".to_owned(), url));
     let many = many.into_iter().enumerate().map(|(index, url)| (format!("media_urls.{index}"), url));
@@ -210,8 +225,8 @@ fn media(app: &App, one: Option<String>, many: Vec<String>) -> Result<Vec<String
             urls.push(url);
         }
     }
-    if urls.len() > 20 {
-        return Err(Error::field("media_urls", "value", "a message may have 20 attachments at most"));
+    if urls.len() > MOST_MEDIA {
+        return Err(too_many());
     }
     Ok(urls)
 }

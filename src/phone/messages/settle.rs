@@ -255,8 +255,12 @@ fn fall_back(tx: &mut Tx<'_>, id: &MessageId, reason: &str) -> Result<Option<Con
     Ok(Some(message.conversation_id))
 }
 
-/// A message that waited for too long fails; its job is for the caller to finish.
+/// A message that waited for too long fails; one whose hand-over broke off and could not be asked about since stays in
+/// doubt. Its job is for the caller to finish.
 pub fn expire(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, id: &MessageId) -> Result<()> {
+    if !tx.exists("SELECT 1 FROM messages WHERE id = ?1 AND status = 'queued'", &[id])? {
+        return unconfirmed(tx, ids, emitter, now, id, "The server ended during the hand-over");
+    }
     let reason = "It could not be handed over within its validity".to_owned();
     failed(tx, ids, emitter, now, id, &Failure { code: FailureCode::Expired, reason })
 }
