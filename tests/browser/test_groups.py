@@ -65,10 +65,10 @@ def test_a_group_is_renamed_joined_and_left(api, show, shop, ada) -> None:
     expect(theirs.get_by_role("textbox", name="Message")).to_be_disabled()
     expect(theirs.get_by_role("textbox", name="Message")).to_have_attribute("placeholder", "You left this conversation")
     assert members() == [ada.number]
-    expect(hers.locator(".turn")).to_have_text([
+    expect(hers.locator(".happening")).to_have_text([
         "You named the conversation “Sunday ride”", "You added Cleo to the conversation",
         "You removed Ben from the conversation", "Cleo left the conversation"])
-    expect(theirs.locator(".turn")).to_have_text([
+    expect(theirs.locator(".happening")).to_have_text([
         "Ada added you to the conversation", "Ada removed Ben from the conversation", "You left the conversation"])
 
 

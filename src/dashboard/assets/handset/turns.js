@@ -33,14 +33,14 @@ function words({ by, event, who, name }, phone) {
 }
 
 function draw(turn, phone) {
-  const item = element("li", "turn", ...words(turn, phone));
+  const item = element("li", "happening", ...words(turn, phone));
   item.dataset.at = turn.at;
   return item;
 }
 
 /** Puts the lines of the open group where they belong: before the first text that is later. */
 export function drawTurns(log, items, phone) {
-  for (const old of log.querySelectorAll(".turn")) old.remove();
+  for (const old of log.querySelectorAll(".happening")) old.remove();
   const texts = [...items].map(([key, item]) => ({ item, at: phone.bubbles.get(key)?.at ?? "" }));
   for (const turn of seen(phone.threads.get(phone.open)?.group?.log ?? [], phone.number)) {
     const later = texts.find(({ at }) => at > turn.at)?.item;
