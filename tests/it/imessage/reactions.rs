@@ -134,7 +134,10 @@ async fn without_an_answer_in_time_it_is_200_and_shown() {
     server.faults(json!({"accept_delay_ms": 60_000})).await;
     let reacted = server.post(&reactions(&sent), json!({"reaction": "laugh"}), 200).await;
     assert_eq!(shown(&server, &sent).await[0]["id"], reacted["id"]);
-    assert_eq!(server.column("SELECT status FROM acts").await, ["sending"]);
+    until_true("the hand-over to begin", async || {
+        server.column("SELECT status FROM acts").await == ["sending"]
+    })
+    .await;
     server.advance(std::time::Duration::from_secs(61));
     until_true("the reaction to be settled", async || {
         server.column("SELECT status FROM acts").await == ["sent"]
