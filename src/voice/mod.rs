@@ -6,6 +6,7 @@ pub mod audio;
 pub mod child;
 pub mod engine;
 pub mod engines;
+pub mod events;
 pub mod hearing;
 pub mod languages;
 pub mod table;

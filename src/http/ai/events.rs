@@ -8,21 +8,13 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{name_engine, unbuffered};
 use crate::error::{Error, Result};
 use crate::http::answer::error_object;
 use crate::voice::Fault;
-
-/// One event.
-pub fn event(data: &impl Serialize) -> Bytes {
-    let mut text = b"data: ".to_vec();
-    serde_json::to_writer(&mut text, data).expect("plain data into memory");
-    text.extend_from_slice(b"\n\n");
-    text.into()
-}
+use crate::voice::events::event;
 
 /// What a stream of sound or of its text says at its end. Both are counted in seconds; the fields for tokens are there
 /// because clients read them.

@@ -21,6 +21,7 @@ use crate::http::answer::AiErrors;
 use crate::http::extract::{Caller, Snake};
 use crate::phone::voice_usage::Task;
 use crate::voice::audio::Format;
+use crate::voice::events::event;
 use crate::voice::{Fault, Utterance};
 use crate::words;
 
@@ -138,7 +139,7 @@ fn as_events(sound: Sound) -> impl Stream<Item = Result<Bytes, Fault>> + Send + 
         Some(match sound.next().await {
             Some(Ok(bytes)) => {
                 let audio = BASE64_STANDARD.encode(&bytes);
-                (Ok(events::event(&json!({"type": "speech.audio.delta", "audio": audio}))), Some(sound))
+                (Ok(event(&json!({"type": "speech.audio.delta", "audio": audio}))), Some(sound))
             }
             Some(Err(fault)) => (Err(fault), None),
             None => (Ok(done(&sound)), None),
@@ -149,5 +150,5 @@ fn as_events(sound: Sound) -> impl Stream<Item = Result<Bytes, Fault>> + Send + 
 
 fn done(sound: &Sound) -> Bytes {
     let usage = events::usage(sound.length().as_secs_f64());
-    events::event(&json!({"type": "speech.audio.done", "usage": usage}))
+    event(&json!({"type": "speech.audio.done", "usage": usage}))
 }

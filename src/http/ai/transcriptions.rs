@@ -21,6 +21,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::answer::AiErrors;
 use crate::http::extract::{Caller, Room};
 use crate::phone::voice_usage;
+use crate::voice::events::event;
 use crate::voice::hearing::Held;
 use crate::voice::{Fault, Heard, Listening};
 
@@ -149,7 +150,7 @@ impl Hearing {
             let mut hearing = hearing?;
             Some(match hearing.next().await {
                 Some(Ok(new)) => {
-                    let event = events::event(&json!({"type": "transcript.text.delta", "delta": new}));
+                    let event = event(&json!({"type": "transcript.text.delta", "delta": new}));
                     (Ok(if new.is_empty() { Bytes::new() } else { event }), Some(hearing))
                 }
                 Some(Err(fault)) => (Err(fault), None),
@@ -164,6 +165,6 @@ impl Hearing {
 
     fn done(&self) -> Bytes {
         let (text, usage) = (self.transcript.text(), events::usage(self.seconds()));
-        events::event(&json!({"type": "transcript.text.done", "text": text, "usage": usage}))
+        event(&json!({"type": "transcript.text.done", "text": text, "usage": usage}))
     }
 }

@@ -243,25 +243,6 @@ fn whoever_left_is_not_waited_for() {
 }
 
 #[test]
-fn a_wav_stream_is_read_as_it_comes() {
-    let samples = sine(22_050, 250.0, 0.5);
-    let mut stream = wav::header(22_050).to_vec();
-    // A chunk that nobody asked for stands before the sound, as some servers write it.
-    stream.splice(36..36, *b"LIST\x05\0\0\0hello\0");
-    stream.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-    for piece in [1, 3, 4_096, stream.len()] {
-        let mut reader = wav::Reader::default();
-        let mut heard = Vec::new();
-        for bytes in stream.chunks(piece) {
-            heard.extend(reader.push(bytes).unwrap());
-        }
-        assert_eq!(reader.rate(), Some(22_050));
-        assert_eq!(heard, samples, "in pieces of {piece}");
-    }
-    assert_eq!(wav::Reader::default().push(b"{\"error\": {\"message\": \"no\"}}"), Err(AudioError::NotAudio));
-}
-
-#[test]
 fn resampling_keeps_length_and_tone() {
     for (from, to) in
         [(44_100, 16_000), (8_000, 16_000), (22_050, 24_000), (48_000, 48_000), (11_025, 48_000)]

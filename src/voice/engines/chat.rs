@@ -14,6 +14,7 @@ use super::queue::Pieces;
 use super::serve::{House, error};
 use super::{Asked, Piece, Work};
 use crate::voice::Fault;
+use crate::voice::events::event;
 
 /// What this door needs to know of a question; the engine reads the rest.
 #[derive(Deserialize)]
@@ -50,6 +51,6 @@ async fn next((piece, pieces): Rest) -> Option<(Result<Bytes, std::io::Error>, R
         Ok(Piece::Bytes(bytes)) => Some((Ok(bytes), (None, Some(pieces)))),
         // No engine that chats makes anything else.
         Ok(Piece::Heard(_) | Piece::Rate(_) | Piece::Samples(_)) => None,
-        Err(fault) => Some((Ok(format!("data: {}\n\n", error(&fault)).into()), (None, None))),
+        Err(fault) => Some((Ok(event(&error(&fault))), (None, None))),
     }
 }

@@ -128,7 +128,7 @@ impl Voiced<'_> {
         if self.usage {
             chunk["usage"] = usage.into();
         }
-        format!("data: {chunk}\n\n").into()
+        crate::voice::events::event(&chunk)
     }
 
     fn chunk(&self, delta: &Value, ending: Option<&str>) -> Bytes {

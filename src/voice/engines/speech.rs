@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::queue::Pieces;
 use super::serve::House;
 use super::{Piece, Work};
+use crate::voice::audio::wav;
 use crate::voice::{Fault, Utterance};
 
 #[derive(Deserialize)]
@@ -42,7 +43,8 @@ pub(super) async fn answer(
             return Err(Fault::Failed { message: "the engine made no sound".to_owned() });
         }
     };
-    let sound = stream::once(async move { Ok(header(rate)) }).chain(stream::unfold(pieces, next));
+    let sound = stream::once(async move { Ok(Bytes::copy_from_slice(&wav::header(rate))) })
+        .chain(stream::unfold(pieces, next));
     Ok(([(CONTENT_TYPE, "audio/wav")], Body::from_stream(sound)).into_response())
 }
 
@@ -55,14 +57,4 @@ async fn next(mut pieces: Pieces) -> Option<(Result<Bytes, std::io::Error>, Piec
         }
     };
     Some((sound, pieces))
-}
-
-/// The 44 bytes before samples of unknown number.
-fn header(rate: u32) -> Bytes {
-    let mut header = Vec::with_capacity(44);
-    header.extend_from_slice(b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0");
-    header.extend_from_slice(&rate.to_le_bytes());
-    header.extend_from_slice(&(rate * 2).to_le_bytes());
-    header.extend_from_slice(b"\x02\0\x10\0data\xff\xff\xff\xff");
-    header.into()
 }

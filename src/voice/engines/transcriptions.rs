@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use super::queue::Pieces;
 use super::serve::{House, error};
 use super::{Piece, Work};
+use crate::voice::audio::{to_f32, wav};
+use crate::voice::events::event;
 use crate::voice::{Fault, Heard, LISTENING_RATE, Listening, Recording, Segment};
 
 #[derive(Default)]
@@ -81,14 +83,12 @@ fn refuse(message: &str) -> Fault {
 }
 
 /// The samples of the one form of recording that the parent sends: a header of 44 bytes, then mono samples of 16 bits.
-fn samples(wav: &[u8]) -> Option<Vec<f32>> {
-    let (header, data) = wav.split_at_checked(44)?;
-    let is_ours = header.starts_with(b"RIFF")
-        && header[8..24] == *b"WAVEfmt \x10\0\0\0\x01\0\x01\0"
-        && header[24..28] == LISTENING_RATE.to_le_bytes()
-        && header[34..40] == *b"\x10\0data";
-    let samples =
-        data.chunks_exact(2).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0);
+fn samples(file: &[u8]) -> Option<Vec<f32>> {
+    let ours = wav::header(LISTENING_RATE);
+    let (header, data) = file.split_at_checked(ours.len())?;
+    // All but the lengths.
+    let is_ours = header[..4] == ours[..4] && header[8..40] == ours[8..40];
+    let samples = data.chunks_exact(2).map(|pair| to_f32(i16::from_le_bytes([pair[0], pair[1]])));
     is_ours.then(|| samples.collect())
 }
 
@@ -131,8 +131,4 @@ fn render(segment: &Segment) -> Value {
         event.extend(fields);
     }
     event
-}
-
-fn event(data: &Value) -> Bytes {
-    format!("data: {data}\n\n").into()
 }

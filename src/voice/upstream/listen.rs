@@ -5,14 +5,14 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 
+use super::super::events::Events;
 use super::super::{Fault, Heard, LISTENING_RATE, Listen, Listening};
 use super::Model;
-use super::events::Events;
 use super::multipart::Form as Fields;
 use super::relay::{Form, Relay, is_events};
 use super::request::Call;
 use super::transcript::{Told, Transcript, Trouble};
-use super::wav;
+use crate::voice::audio::wav;
 
 /// The longest transcript that is taken in one piece.
 const WHOLE: usize = 32 * 1024 * 1024;
@@ -58,28 +58,14 @@ impl Model {
         form.optional("stream", stream.then_some("true"));
         let recording = &listening.recording;
         let (content_type, parts) = if is_child {
-            let file = [wav::header(LISTENING_RATE, recording.samples.len()), samples(&recording.samples)];
-            form.finish("recording.wav", file)
+            let file = wav::file(&recording.samples, LISTENING_RATE);
+            form.finish("recording.wav", [Bytes::from(file)])
         } else {
             form.finish(&recording.name, [recording.file.clone()])
         };
         let accept = if stream { "text/event-stream" } else { "application/json" };
         Call::post("/audio/transcriptions", content_type, accept, parts)
     }
-}
-
-/// Samples of 16 bits.
-fn samples(samples: &[f32]) -> Bytes {
-    let mut bytes = Vec::with_capacity(samples.len() * 2);
-    for sample in samples {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a cast of floats saturates, which is what is wanted"
-        )]
-        let sample = (sample * 32_768.0).round() as i16;
-        bytes.extend_from_slice(&sample.to_le_bytes());
-    }
-    bytes.into()
 }
 
 /// Events on their way.

@@ -13,7 +13,6 @@ mod chat;
 mod connect;
 mod connection;
 mod error;
-mod events;
 mod lease;
 mod listen;
 mod multipart;

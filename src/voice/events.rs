@@ -1,6 +1,16 @@
-//! Server-sent events out of bytes that may be cut anywhere: the `data` of each, no more.
+//! Server-sent events, both ways: written as one line of JSON each, and read out of bytes that may be cut anywhere, the
+//! `data` of each and no more.
 
 use bytes::{Buf, Bytes, BytesMut};
+use serde::Serialize;
+
+/// One event.
+pub fn event(data: &impl Serialize) -> Bytes {
+    let mut text = b"data: ".to_vec();
+    serde_json::to_writer(&mut text, data).expect("plain data into memory");
+    text.extend_from_slice(b"\n\n");
+    text.into()
+}
 
 /// An event longer than this is nonsense.
 const LONGEST: usize = 8 * 1024 * 1024;
