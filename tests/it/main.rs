@@ -28,6 +28,8 @@ mod waking;
 
 // What hangs on time.
 mod dashboard;
+// What carriers bring in.
+mod arrivals;
 // Contract 6 and 7: what only iMessage has.
 mod imessage;
 
