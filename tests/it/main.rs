@@ -67,3 +67,4 @@ mod house;
 mod layers;
 mod migrations;
 mod openapi;
+mod supply;
