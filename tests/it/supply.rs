@@ -55,11 +55,12 @@ fn every_crate_has_a_licence_that_is_allowed_and_comes_from_the_registry() {
     let mut wrong = Vec::new();
     for package in packages() {
         let name = package["name"].as_str().unwrap();
-        let is_allowed = package["license"]
-            .as_str()
-            .map_or_else(|| READ.iter().any(|(read, _)| *read == name), allows);
+        let is_allowed =
+            package["license"].as_str().map_or_else(|| READ.iter().any(|(read, _)| *read == name), allows);
         let is_ours = package["source"].is_null();
-        if !is_allowed || !(is_ours || package["source"] == "registry+https://github.com/rust-lang/crates.io-index") {
+        if !is_allowed
+            || !(is_ours || package["source"] == "registry+https://github.com/rust-lang/crates.io-index")
+        {
             wrong.push(format!("{name}: {} from {}", package["license"], package["source"]));
         }
     }
