@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
 // What the tests stand on.
+mod browser;
 mod client;
 mod place;
 mod receiver;
