@@ -66,7 +66,7 @@ async fn shown(
         section.panel {
             h2 { "Webhook" }
             p.soft { "What people text to this agent's numbers goes here; without one, to the webhook of the project." }
-            (endpoint::panel(&Owner::Agent(agent.id.clone()), webhook.as_ref(), None))
+            (endpoint::panel(&app.ids, &Owner::Agent(agent.id.clone()), webhook.as_ref(), None))
         }
         p { a href={ "/conversations?agent=" (agent.id) } { "Conversations of this agent" } }
         (parts::danger("Delete agent", "Its numbers and conversations stay. Its webhook is deleted with it.",

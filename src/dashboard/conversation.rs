@@ -11,6 +11,7 @@ use super::conversations::with;
 use super::deliveries::Before;
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
+use super::once;
 use super::parts::{self, Done, Said};
 use super::session::SignedIn;
 use super::thread::{self, Asked, Look};
@@ -21,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::http::extract::{Caller, snake};
 use crate::http::sending;
 use crate::http::v1::messages::draft;
-use crate::id::{AccountId, ConversationId, KeyId};
+use crate::id::{AccountId, ConversationId, Ids, KeyId};
 use crate::phone::agents::{self, Agent};
 use crate::phone::conversations::{self, Conversation, METADATA_BYTES};
 use crate::phone::messages::send::CHARACTERS;
@@ -69,7 +70,7 @@ async fn shown(
         div.split {
             section.talk aria-label="Messages" {
                 (part.show(app, &conversation))
-                (answer_form(&conversation, refused))
+                (answer_form(&app.ids, &conversation, refused))
             }
             aside { (about(&conversation, agent.as_deref())) (metadata_form(&conversation, refused)) }
         }
@@ -86,7 +87,7 @@ fn name_of(found: Result<Agent>) -> Result<Option<String>> {
     }
 }
 
-fn answer_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup {
+fn answer_form(ids: &Ids, conversation: &Conversation, refused: Option<&Refused>) -> Markup {
     let form = Form::new("answer", refused);
     let line = Line {
         label: "Answer as the agent",
@@ -98,6 +99,7 @@ fn answer_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup
     html! {
         (form.alert())
         form.fields.answer method="post" action={ "/conversations/" (conversation.id) "/messages" } {
+            (once::token_of(form, ids))
             (form.area(line, 2))
             button { "Send" }
         }
@@ -194,8 +196,8 @@ pub async fn answer(
     let id = ConversationId::from_text(id);
     let (owner, wanted) = (account.clone(), id.clone());
     let conversation = app.db.read(move |tx| conversations::get(tx, &owner, &wanted)).await?;
-    match send(&app, account.clone(), &conversation, fields.get("body")).await {
-        Ok(()) => Ok(Redirect::to(&format!("/conversations/{id}?done=sent#answer-body")).into_response()),
+    match send(&app, account.clone(), &conversation, &fields).await {
+        Ok(_) => Ok(Redirect::to(&format!("/conversations/{id}?done=sent#answer-body")).into_response()),
         Err(error @ (Error::Refused { .. } | Error::Invalid(_))) => {
             Ok(refuse(&app, account, id, "answer", fields, error).await?)
         }
@@ -203,19 +205,26 @@ pub async fn answer(
     }
 }
 
-async fn send(app: &App, account: AccountId, conversation: &Conversation, body: &str) -> Result<()> {
+async fn send(app: &App, account: AccountId, conversation: &Conversation, fields: &Fields) -> Result<String> {
+    let key = once::key(&account, "answer", fields);
     let request = json!({
         "number_id": conversation.number_id,
         "agent_id": conversation.agent_id,
         "to_number": conversation.participant,
-        "body": body,
+        "body": fields.get("body"),
     });
     // Pages have no key; whom a message is sent for is the account alone.
     let caller = Caller { account, key: KeyId::from_text("") };
     let draft = draft(app, &caller, snake(request)?)?;
-    // Nobody likes to look at a page that does not come: what takes longer is seen on the next look.
-    let sent = tokio::time::timeout(Duration::from_secs(5), sending::send_and_wait(app, draft, None)).await;
-    sent.map_or(Ok(()), |answered| answered.map(drop))
+    let here = app.clone();
+    once::act(app, key, async move |key| {
+        let id = draft.id.to_string();
+        // Nobody likes to look at a page that does not come: what takes longer is seen on the next look.
+        let sent = sending::send_and_wait(&here, draft, key);
+        let sent = tokio::time::timeout(Duration::from_secs(5), sent).await;
+        sent.map_or(Ok(()), |answered| answered.map(drop)).map(|()| id)
+    })
+    .await
 }
 
 async fn refuse(

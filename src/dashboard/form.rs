@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use maud::{Markup, html};
+use sha2::{Digest, Sha256};
 
 use super::trouble::Trouble;
 use crate::error::{Error, Place, Problem};
@@ -47,6 +48,12 @@ impl Fields {
     /// The field's value without the spaces around it, if anything is left.
     pub fn filled(&self, name: &str) -> Option<&str> {
         Some(self.get(name).trim()).filter(|text| !text.is_empty())
+    }
+
+    /// A hash of everything that was sent.
+    pub fn digest(&self) -> String {
+        let all = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish();
+        hex::encode(Sha256::digest(all))
     }
 
     /// Every value of a field that may be sent several times.
@@ -99,7 +106,8 @@ impl<'a> Form<'a> {
         }
     }
 
-    fn value(&self, name: &str, stored: &str) -> String {
+    /// What was typed into a field of a refused form; of any other, what is stored.
+    pub fn value(&self, name: &str, stored: &str) -> String {
         self.refused.map_or(stored, |refused| refused.fields.get(name)).to_owned()
     }
 

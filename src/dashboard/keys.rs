@@ -6,13 +6,15 @@ use maud::{Markup, html};
 
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
+use super::once;
 use super::parts::{self, Done, Said, Tone, badge};
 use super::session::SignedIn;
 use super::snippets;
 use super::trouble::{self, Answer};
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{AccountId, KeyId};
+use crate::id::{AccountId, Ids, KeyId};
 use crate::phone::keys::{self, Key};
 
 pub async fn list(State(app): State<App>, SignedIn(account): SignedIn, Query(said): Query<Said>) -> Answer {
@@ -31,7 +33,7 @@ async fn shown(
         p.lead { "A program shows its key with every request: " code { "Authorization: Bearer agp_…" }
             ". Give each program its own, so that you can take one back alone." }
         (notice)
-        (new_key(refused))
+        (new_key(&app.ids, refused))
         @if keys.is_empty() {
             (parts::empty("No keys yet", &html! { p { "Create one above; it is shown once." } }))
         } @else {
@@ -41,7 +43,7 @@ async fn shown(
     Ok(page(Section::Keys, "API keys", &content))
 }
 
-fn new_key(refused: Option<&Refused>) -> Markup {
+fn new_key(ids: &Ids, refused: Option<&Refused>) -> Markup {
     let form = Form::new("key", refused);
     let name = Line {
         label: "Name",
@@ -53,6 +55,7 @@ fn new_key(refused: Option<&Refused>) -> Markup {
     };
     html! {
         form.inline method="post" action="/keys" {
+            (once::token_of(form, ids))
             (form.line(name))
             button { "Create key" }
         }
@@ -106,13 +109,24 @@ pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields:
         ));
     }
     let (key, id, now) = (keys::mint(&app.ids), KeyId::new(&app.ids), app.clock.now());
-    let (owner, minted) = (account.clone(), key.clone());
-    app.db.write(move |tx| keys::create(tx, &id, &owner, &name, &minted, now)).await?;
-    Ok(shown(&app, account, &once(&app, &key), None).await?.into_response())
+    let (owner, minted, new) = (account.clone(), key.clone(), id.to_string());
+    let unit = move |tx: &mut Tx<'_>| keys::create(tx, &id, &owner, &name, &minted, now);
+    let made = once::write(&app, once::key(&account, "key", &fields), new.clone(), unit).await?;
+    let notice = if made == new { unveiled(&app, &key) } else { made_before() };
+    Ok(shown(&app, account, &notice, None).await?.into_response())
+}
+
+/// The form came a second time, and its key has been shown.
+fn made_before() -> Markup {
+    html! {
+        p.alert.good role="status" {
+            "This key was created already, and is not shown again. If you did not see it, revoke it and create another."
+        }
+    }
 }
 
 /// The new key, which nobody sees again.
-fn once(app: &App, key: &str) -> Markup {
+fn unveiled(app: &App, key: &str) -> Markup {
     html! {
         section.alert.good role="status" {
             h2 { "Your new key" }

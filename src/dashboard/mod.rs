@@ -33,6 +33,7 @@ mod layout;
 mod message;
 mod number;
 mod numbers;
+mod once;
 mod overview;
 mod parts;
 mod password;

@@ -55,7 +55,7 @@ pub async fn show(
             section.panel {
                 h2 { "Webhook" }
                 p.soft { "Everything texted to this number, as " code { "message.inbound" } ", beside the webhook of its agent or project." }
-                (endpoint::panel(&Owner::Number(number.id.clone()), known.webhook.as_ref(), None))
+                (endpoint::panel(&app.ids, &Owner::Number(number.id.clone()), known.webhook.as_ref(), None))
             }
             section.panel { h2 { "Send from it" } (snippets::tabs("send",
                 &snippets::send_text(&app.origin(), "YOUR_API_KEY", number.e164.as_str(), "+14155550142"))) }

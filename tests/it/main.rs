@@ -27,8 +27,9 @@ mod order;
 mod sending;
 mod waking;
 
-// What hangs on time.
+// The dashboard: what hangs on time, and its forms.
 mod dashboard;
+mod forms;
 // Contract 6 and 7: what only iMessage has.
 mod imessage;
 
