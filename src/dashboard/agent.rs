@@ -141,12 +141,11 @@ pub async fn change(
     let unit = move |tx: &mut Tx<'_>| agents::update(tx, &owner, &agent, &wanted, &rules);
     match app.db.write(unit).await {
         Ok(agent) => Ok(Done::Saved.at(&format!("/agents/{}", agent.id))),
-        Err(error @ Error::Invalid(_)) => {
-            let refused = Refused { form: "agent", fields, error };
+        Err(error) => {
+            let refused = Refused::by("agent", fields, error)?;
             let page = shown(&app, account, id, &Markup::default(), Some(&refused)).await?;
             Ok(trouble::told(&refused.error, page))
         }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -58,6 +58,7 @@ fn new_agent(ids: &Ids, refused: Option<&Refused>) -> Markup {
         ..Line::default()
     };
     html! {
+        (form.alert())
         form.inline method="post" action="/agents" {
             (once::token_of(form, ids))
             (form.line(name))
@@ -90,14 +91,18 @@ fn table(agents: &[Agent]) -> Markup {
 pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields: Fields) -> Answer<Response> {
     let wanted = serde_json::from_value::<AgentFields>(json!({"name": fields.get("name").trim()}));
     let wanted = wanted.map_err(|problem| Error::Internal(problem.into()))?;
-    match agents::draft(AgentId::new(&app.ids), wanted, app.clock.now(), &rules(&app)) {
+    let made = match agents::draft(AgentId::new(&app.ids), wanted, app.clock.now(), &rules(&app)) {
         Ok(agent) => {
-            let (key, id) = (once::key(&account, "agent", &fields), agent.id.to_string());
-            let id = once::write(&app, key, id, move |tx| agents::create(tx, &account, &agent)).await?;
-            Ok(Redirect::to(&format!("/agents/{id}?done=created")).into_response())
+            let (owner, key, id) =
+                (account.clone(), once::key(&account, "agent", &fields), agent.id.to_string());
+            once::write(&app, key, id, move |tx| agents::create(tx, &owner, &agent)).await
         }
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(id) => Ok(Redirect::to(&format!("/agents/{id}?done=created")).into_response()),
         Err(error) => {
-            let refused = Refused { form: "new-agent", fields, error };
+            let refused = Refused::by("new-agent", fields, error)?;
             Ok(trouble::told(&refused.error, shown(&app, account, &Markup::default(), Some(&refused)).await?))
         }
     }

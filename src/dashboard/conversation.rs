@@ -6,10 +6,11 @@ use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::conversations::with;
 use super::deliveries::Before;
-use super::form::{Fields, Form, Line, Refused};
+use super::form::{Fields, Form, Line, Refused, SHOWN};
 use super::layout::{Section, page};
 use super::once;
 use super::parts::{self, Done, Said};
@@ -26,6 +27,9 @@ use crate::id::{AccountId, ConversationId, Ids, KeyId};
 use crate::phone::agents::{self, Agent};
 use crate::phone::conversations::{self, Conversation, METADATA_BYTES};
 use crate::phone::messages::send::CHARACTERS;
+
+/// The kind of the problem that something is not what the page showed any more.
+const STALE: &str = "stale";
 
 pub async fn show(
     State(app): State<App>,
@@ -135,6 +139,9 @@ fn about(conversation: &Conversation, agent: Option<&str>) -> Markup {
 
 fn metadata_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup {
     let form = Form::new("metadata", refused);
+    // What else was refused has not shown what is stored: it keeps what the page before showed.
+    let stands = fingerprint(conversation);
+    let shown = if form.is_refused_for(STALE) { stands } else { form.value(SHOWN, &stands) };
     let stored = conversation.metadata.as_deref().map(parts::pretty).unwrap_or_default();
     let line = Line {
         label: "JSON object",
@@ -149,7 +156,10 @@ fn metadata_form(conversation: &Conversation, refused: Option<&Refused>) -> Mark
     html! {
         section.panel {
             h2 { "Metadata" }
+            (form.alert())
+            @if form.is_refused_for(STALE) { h3 { "Stored now" } (parts::raw("Stored now", &stored)) }
             form.fields method="post" action={ "/conversations/" (conversation.id) "/metadata" } {
+                input type="hidden" name=(SHOWN) value=(shown);
                 (form.area(line, 6))
                 button.plain { "Save metadata" }
             }
@@ -168,13 +178,31 @@ pub async fn set_metadata(
         Ok(stored) => stored,
         Err(error) => return Ok(refuse(&app, account, id, "metadata", fields, error).await?),
     };
-    let path = format!("/conversations/{id}");
+    let (owner, wanted, shown) = (account.clone(), id.clone(), fields.get(SHOWN).to_owned());
     let unit = move |tx: &mut Tx<'_>| {
-        conversations::get(tx, &account, &id)?;
-        conversations::set_metadata(tx, &id, stored.as_deref())
+        let stands = conversations::get(tx, &owner, &wanted)?;
+        if stands.metadata == stored {
+            return Ok(());
+        }
+        if fingerprint(&stands) != shown {
+            return Err(Error::field(
+                "metadata",
+                STALE,
+                "It was changed since this page was opened. Save again to replace it",
+            ));
+        }
+        conversations::set_metadata(tx, &wanted, stored.as_deref())
     };
-    app.db.write(unit).await?;
-    Ok(Done::Saved.at(&path))
+    match app.db.write(unit).await {
+        Ok(()) => Ok(Done::Saved.at(&format!("/conversations/{id}"))),
+        Err(error) => Ok(refuse(&app, account, id, "metadata", fields, error).await?),
+    }
+}
+
+/// By which a form says what it was opened on; empty where there was nothing.
+fn fingerprint(conversation: &Conversation) -> String {
+    let stored = conversation.metadata.as_deref();
+    stored.map(|text| hex::encode(Sha256::digest(text))).unwrap_or_default()
 }
 
 fn read_metadata(text: &str) -> Result<Option<String>> {
@@ -198,10 +226,7 @@ pub async fn answer(
     let conversation = app.db.read(move |tx| conversations::get(tx, &owner, &wanted)).await?;
     match send(&app, account.clone(), &conversation, &fields).await {
         Ok(_) => Ok(Redirect::to(&format!("/conversations/{id}?done=sent#answer-body")).into_response()),
-        Err(error @ (Error::Refused { .. } | Error::Invalid(_))) => {
-            Ok(refuse(&app, account, id, "answer", fields, error).await?)
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => Ok(refuse(&app, account, id, "answer", fields, error).await?),
     }
 }
 
@@ -235,7 +260,7 @@ async fn refuse(
     fields: Fields,
     error: Error,
 ) -> Result<Response> {
-    let refused = Refused { form, fields, error };
+    let refused = Refused::by(form, fields, error)?;
     let page = shown(app, account, id, Look::Newest, &Markup::default(), Some(&refused)).await?;
     Ok(trouble::told(&refused.error, page))
 }

@@ -232,23 +232,25 @@ pub async fn set(
     fields: Fields,
 ) -> Answer<Response> {
     let owner = owner_of(&name);
-    let settings = match wanted(&app, &owner, &fields) {
-        Ok(settings) => settings,
+    match save(&app, account.clone(), owner.clone(), &fields).await {
+        Ok(()) => Ok(Done::Saved.at(&home(&owner))),
         Err(error) => {
-            let refused = Refused { form: "webhook", fields, error };
+            let refused = Refused::by("webhook", fields, error)?;
             let page = shown(&app, account, owner, &Markup::default(), Some(&refused)).await?;
-            return Ok(trouble::told(&refused.error, page));
+            Ok(trouble::told(&refused.error, page))
         }
-    };
+    }
+}
+
+async fn save(app: &App, account: AccountId, owner: Owner, fields: &Fields) -> Result<()> {
+    let settings = wanted(app, &owner, fields)?;
     let (id, secret) = (WebhookId::new(&app.ids), Secret::new(&app.ids));
     let draft = Draft { id, secret, keep_secret: true, now: app.clock.now() };
-    let wanted = owner.clone();
     let unit = move |tx: &mut Tx<'_>| {
-        title(tx, &account, &wanted)?;
-        webhooks::set(tx, &account, &wanted, &settings, &draft)
+        title(tx, &account, &owner)?;
+        webhooks::set(tx, &account, &owner, &settings, &draft).map(drop)
     };
-    app.db.write(unit).await?;
-    Ok(Done::Saved.at(&home(&owner)))
+    app.db.write(unit).await
 }
 
 pub async fn delete(

@@ -54,6 +54,7 @@ fn new_key(ids: &Ids, refused: Option<&Refused>) -> Markup {
         ..Line::default()
     };
     html! {
+        (form.alert())
         form.inline method="post" action="/keys" {
             (once::token_of(form, ids))
             (form.line(name))
@@ -99,21 +100,29 @@ fn revoke_form(key: &Key) -> Markup {
 }
 
 pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields: Fields) -> Answer<Response> {
+    let key = keys::mint(&app.ids);
+    let (notice, refused) = match store(&app, &account, &fields, key.clone()).await {
+        Ok(true) => (unveiled(&app, &key), None),
+        Ok(false) => (made_before(), None),
+        Err(error) => (Markup::default(), Some(Refused::by("key", fields, error)?)),
+    };
+    let page = shown(&app, account, &notice, refused.as_ref()).await?;
+    Ok(match &refused {
+        Some(refused) => trouble::told(&refused.error, page),
+        None => page.into_response(),
+    })
+}
+
+/// Whether the key was stored now; otherwise the form made one when it was sent before.
+async fn store(app: &App, account: &AccountId, fields: &Fields, minted: String) -> Result<bool> {
     let name = fields.get("name").trim().to_owned();
     if !(1..=100).contains(&name.chars().count()) {
-        let error = Error::field("name", "value", "A key needs a name of 1 to 100 characters");
-        let refused = Refused { form: "key", fields, error };
-        return Ok(trouble::told(
-            &refused.error,
-            shown(&app, account, &Markup::default(), Some(&refused)).await?,
-        ));
+        return Err(Error::field("name", "value", "A key needs a name of 1 to 100 characters"));
     }
-    let (key, id, now) = (keys::mint(&app.ids), KeyId::new(&app.ids), app.clock.now());
-    let (owner, minted, new) = (account.clone(), key.clone(), id.to_string());
+    let (id, owner, now) = (KeyId::new(&app.ids), account.clone(), app.clock.now());
+    let (once, new) = (once::key(account, "key", fields), id.to_string());
     let unit = move |tx: &mut Tx<'_>| keys::create(tx, &id, &owner, &name, &minted, now);
-    let made = once::write(&app, once::key(&account, "key", &fields), new.clone(), unit).await?;
-    let notice = if made == new { unveiled(&app, &key) } else { made_before() };
-    Ok(shown(&app, account, &notice, None).await?.into_response())
+    Ok(once::write(app, once, new.clone(), unit).await? == new)
 }
 
 /// The form came a second time, and its key has been shown.

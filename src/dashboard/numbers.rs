@@ -13,7 +13,7 @@ use super::session::SignedIn;
 use super::trouble::{self, Answer};
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::extract::camel;
 use crate::http::v1::numbers::NewNumber;
 use crate::id::{AccountId, Ids};
@@ -128,10 +128,9 @@ pub async fn buy(State(app): State<App>, SignedIn(account): SignedIn, fields: Fi
     };
     match bought {
         Ok(id) => Ok(Redirect::to(&format!("/numbers/{id}?done=created")).into_response()),
-        Err(error @ (Error::Invalid(_) | Error::Refused { .. })) => {
-            let refused = Refused { form: "buy", fields, error };
+        Err(error) => {
+            let refused = Refused::by("buy", fields, error)?;
             Ok(trouble::told(&refused.error, shown(&app, account, &Markup::default(), Some(&refused)).await?))
         }
-        Err(error) => Err(error.into()),
     }
 }

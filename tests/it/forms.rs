@@ -1,11 +1,16 @@
-//! Forms of the dashboard do nothing twice: a double click, a reload of the answer, a second try.
+//! Forms of the dashboard do nothing twice (a double click, a reload of the answer, a second try) and lose nothing: not
+//! what somebody typed, nor what stands where an older page does not show it.
 
-use serde_json::Value;
+use std::time::Duration;
 
-use crate::browser::{Browser, hidden};
-use crate::client;
+use agentphone::id::AgentId;
+use agentphone::phone::{accounts, agents};
+use serde_json::{Value, json};
+
+use crate::browser::{Browser, cookie, hidden, link, page};
+use crate::client::{self, Answer};
 use crate::receiver::Receiver;
-use crate::server::{ADA, Line, TestServer};
+use crate::server::{ADA, Line, Setting, TestServer};
 use crate::wait::until_true;
 
 const TOKEN: &str = "once";
@@ -106,9 +111,145 @@ async fn a_webhook_is_tested_rotated_and_a_delivery_sent_again_once() {
         "the second would have ended the first's overlap"
     );
     let token = browser.hidden(&story, &format!("{story}/replay"), TOKEN).await;
-    let attempts = async || server.deliveries().await[0]["attemptCount"].clone();
+    let told = async || {
+        let delivery = server.deliveries().await.remove(0);
+        format!("{} {}", delivery["status"].as_str().unwrap(), delivery["attemptCount"])
+    };
     browser.submit(&format!("{story}/replay"), &[(TOKEN, &token)]).await;
-    until_true("the second attempt", async || attempts().await == 2).await;
+    until_true("the second attempt", async || told().await == "success 2").await;
     browser.submit(&format!("{story}/replay"), &[(TOKEN, &token)]).await;
-    assert_eq!(server.deliveries().await[0]["status"], Value::from("success"), "nothing is under way again");
+    assert_eq!(told().await, "success 2", "nothing is under way again");
+}
+
+/// An agent, and then so many newer ones.
+async fn crowd(server: &TestServer, newer: usize) -> String {
+    let first = server.post("/v1/agents", json!({"name": "The first"}), 200).await["id"].clone();
+    let rest: Vec<_> = (0..newer).map(|_| AgentId::new(&server.app.ids)).collect();
+    let now = server.setting.clock.now() + Duration::from_secs(1);
+    let unit = move |tx: &mut agentphone::db::Tx<'_>| {
+        let account = accounts::list(tx)?.remove(0).id;
+        let profile = agents::list(tx, &account, 1, 0)?.0.remove(0);
+        for id in &rest {
+            let agent = agents::Agent { id: id.clone(), created_at: now, ..profile.clone() };
+            agents::create(tx, &account, &agent)?;
+        }
+        Ok(())
+    };
+    server.write(unit).await;
+    first.as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn saving_the_page_of_a_number_keeps_an_agent_that_is_not_among_the_newest() {
+    let server = TestServer::start().await;
+    let (line, first) = (server.buy_number("sms").await, crowd(&server, 200).await);
+    let attach = format!("/v1/agents/{first}/numbers");
+    server.post(&attach, json!({"numberId": line.id}), 200).await;
+    let (browser, path) = (Browser::of(&server).await, format!("/numbers/{}", line.id));
+    let shown = browser.page(&path).await;
+    assert!(shown.contains(&format!("<option value=\"{first}\" selected>The first</option>")), "{shown}");
+    let agent = async || server.get(&format!("/v1{path}")).await["agentId"].clone();
+    let kept = hidden(&shown, &path, "shown");
+    browser.submit(&path, &[("shown", &kept), ("agent", &first)]).await;
+    assert_eq!(agent().await, first);
+    let other = server.post("/v1/agents", json!({"name": "Another"}), 200).await["id"].clone();
+    let attach = format!("/v1/agents/{}/numbers", other.as_str().unwrap());
+    server.post(&attach, json!({"numberId": line.id}), 200).await;
+    browser.submit(&path, &[("shown", &kept), ("agent", &first)]).await;
+    assert_eq!(agent().await, other, "what the form does not change stays as it is");
+    browser.submit(&path, &[("shown", &kept), ("agent", "")]).await;
+    assert_eq!(agent().await, Value::Null);
+}
+
+fn text(answer: Answer) -> String {
+    String::from_utf8(answer.body).unwrap().replace("&quot;", "\"")
+}
+
+#[tokio::test]
+async fn metadata_that_was_changed_meanwhile_is_not_written_over() {
+    let server = TestServer::start().await;
+    let (_line, path) = conversation(&server).await;
+    let (browser, action) = (Browser::of(&server).await, format!("{path}/metadata"));
+    let opened = browser.hidden(&path, &action, "shown").await;
+    let metadata = async || server.get(&format!("/v1{path}")).await["metadata"].clone();
+    let patched = client::Request {
+        method: "PATCH",
+        path: &format!("/v1{path}"),
+        headers: &[],
+        body: Some(&json!({"metadata": {"step": "by a program"}})),
+    };
+    assert_eq!(server.call(patched).await.status, 200);
+    let typed = r#"{"step": "by a person"}"#;
+    let stale = browser.post(&action, &[("metadata", typed), ("shown", &opened)]).await;
+    assert_eq!(stale.status, 422);
+    let both = text(stale);
+    assert!(
+        both.contains("by a program") && both.contains(typed) && both.contains("was changed since"),
+        "{both}"
+    );
+    assert_eq!(metadata().await, json!({"step": "by a program"}));
+    let broken = browser.post(&action, &[("metadata", "{"), ("shown", &opened)]).await;
+    assert_eq!(hidden(&text(broken), &action, "shown"), opened, "it has not shown what is stored");
+    let seen = hidden(&both, &action, "shown");
+    for _ in 0..2 {
+        browser.submit(&action, &[("metadata", typed), ("shown", &seen)]).await;
+    }
+    assert_eq!(metadata().await, json!({"step": "by a person"}), "who has seen it may replace it");
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_now_stays_in_its_form() {
+    let server = Setting::new().await.with_daily(1, 1).start().await;
+    let line = server.buy_number("imessage").await;
+    for address in ["ada@example.com", "bob@example.com"] {
+        server.sim("PUT", &format!("/sim/handsets/{address}"), Some(&json!({"imessage": true}))).await;
+        server.person_texts(address, &line, "Hello?").await;
+    }
+    let bob = "SELECT id FROM conversations WHERE participant = 'bob@example.com'";
+    until_true("the conversation", async || server.column(bob).await.len() == 1).await;
+    server.advance(Duration::from_hours(25));
+    server.send(&line, "ada@example.com", "The one caller of today").await;
+    let path = format!("/conversations/{}", server.column(bob).await[0]);
+    let (browser, action) = (Browser::of(&server).await, format!("{path}/messages"));
+    let later = browser.post(&action, &[("body", "Here I am"), (TOKEN, "of this form")]).await;
+    assert_eq!(later.status, 429, "{}", String::from_utf8_lossy(&later.body));
+    let shown = text(later);
+    assert!(shown.contains("Here I am</textarea>") && shown.contains("role=\"alert\""), "{shown}");
+    assert_eq!(hidden(&shown, &action, TOKEN), "of this form");
+}
+
+#[tokio::test]
+async fn without_a_database_what_was_typed_comes_back() {
+    let server = TestServer::start().await;
+    let (_line, path) = conversation(&server).await;
+    let (browser, action) = (Browser::of(&server).await, format!("{path}/messages"));
+    server.app.db.close();
+    let failed = browser.post(&action, &[("body", "Keep <me>"), (TOKEN, "of this form")]).await;
+    assert_eq!(failed.status, 503, "{}", String::from_utf8_lossy(&failed.body));
+    let shown = text(failed);
+    assert!(shown.contains("Keep &lt;me&gt;</p>") && shown.contains("try again in a moment"), "{shown}");
+    assert_eq!(hidden(&shown, &action, "body"), "Keep &lt;me&gt;");
+    let secret = browser.post("/password", &[("password", "a secret sentence")]).await;
+    assert!(secret.status == 503 && !text(secret).contains("a secret sentence"));
+}
+
+#[tokio::test]
+async fn what_was_typed_outlives_its_session() {
+    let server = TestServer::start().await;
+    let (_line, path) = conversation(&server).await;
+    let (mut browser, action) = (Browser::of(&server).await, format!("{path}/messages"));
+    let token = browser.hidden(&path, &action, TOKEN).await;
+    server.advance(Duration::from_hours(30 * 24));
+    let ended = browser.post(&action, &[("body", "Do not lose me"), (TOKEN, &token)]).await;
+    assert_eq!(ended.status, 401);
+    let shown = text(ended);
+    assert!(shown.contains("not signed in any more"), "{shown}");
+    assert_eq!(server.handed_over(1).await, ["Hello"]);
+    let (body, kept) = (hidden(&shown, &action, "body"), hidden(&shown, &action, TOKEN));
+    browser.cookie = cookie(&page(&server, &link(&server, "again").await, "").await);
+    browser.submit(&action, &[("body", &body), (TOKEN, &kept)]).await;
+    assert_eq!(server.handed_over(2).await, ["Hello", "Do not lose me"]);
+    browser.cookie.clear();
+    let nothing = browser.post("/agents/agt_0/delete", &[]).await;
+    assert_eq!((nothing.status, nothing.header("location")), (303, Some("/")), "nothing was typed");
 }
