@@ -18,6 +18,7 @@ export class Thread {
     this.log = phone.find(".log");
     this.items = new Map(); // what is on the screen, by key
     this.last = null; // the newest text on the screen
+    this.unsent = []; // below it, what did not leave
     this.marks = element("small", "marks");
     this.receipt = element("small", "marks");
     phone.find(".who").addEventListener("click", () => threadSheet(phone, phone.open));
@@ -50,6 +51,7 @@ export class Thread {
     phone.element.classList.toggle("open", Boolean(phone.open));
     this.items = new Map();
     this.last = null;
+    this.unsent = [];
     this.log.replaceChildren();
     for (const [key, bubble] of phone.bubbles) if (otherEnd(bubble, phone.number) === phone.open) this.put(key, bubble);
     this.drawTop();
@@ -57,6 +59,7 @@ export class Thread {
     this.drawWall();
     this.drawTyping();
     phone.compose.turnTo(phone.open);
+    this.drawUnsent();
     this.isFollowing = true;
     this.toEnd();
     if (focused) this.items.get(focused)?.focus({ preventScroll: true });
@@ -94,9 +97,18 @@ export class Thread {
       this.items.get(keyOf(last))?.classList.add("followed");
     }
     if (isNew) item.classList.add("fresh");
-    this.log.append(item);
+    this.log.append(item, ...this.unsent);
     this.items.set(key, item);
     this.last = bubble;
+  }
+
+  /** What did not leave stands below all others. */
+  drawUnsent() {
+    for (const item of this.unsent) item.remove();
+    this.unsent = this.phone.compose.drawUnsent();
+    this.log.append(...this.unsent);
+    this.phone.list.draw();
+    if (this.isFollowing) this.toEnd();
   }
 
   /** Under the last text of each side: whether it arrived, whether it was read. */
