@@ -157,9 +157,11 @@ fn metadata_form(conversation: &Conversation, refused: Option<&Refused>) -> Mark
         section.panel {
             h2 { "Metadata" }
             (form.alert())
-            @if form.is_refused_for(STALE) { h3 { "Stored now" } (parts::raw("Stored now", &stored)) }
             form.fields method="post" action={ "/conversations/" (conversation.id) "/metadata" } {
                 input type="hidden" name=(SHOWN) value=(shown);
+                @if form.is_refused_for(STALE) {
+                    div.field { strong { "Stored now" } (parts::raw("Stored now", &stored)) }
+                }
                 (form.area(line, 6))
                 button.plain { "Save metadata" }
             }

@@ -2,7 +2,7 @@
 
 import { summary } from "./bubble.js";
 import { ask } from "./sim.js";
-import { button, element, foreign, icon, plain } from "./words.js";
+import { button, element, foreign, icon, onSubmit, plain } from "./words.js";
 
 const TYPING_EVERY_MILLIS = 3000;
 const EMPTY = { body: "", files: [], parent: null };
@@ -19,10 +19,7 @@ export class Compose {
     this.files = [];
     this.parent = null; // the text that is answered
     this.toldTyping = 0;
-    this.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.submit();
-    });
+    onSubmit(this.form, () => this.submit());
     this.text.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.parent) this.replyTo(null);
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;

@@ -25,7 +25,7 @@ export class Thread {
     gestures(this.log, { hold: (item) => this.menu(item), swipe: (item) => phone.compose.replyTo(this.bubbleOf(item)) });
     this.log.addEventListener("keydown", (event) => this.key(event));
     this.log.addEventListener("focusin", ({ target }) => target.classList.contains("message") && this.step(target));
-    new ResizeObserver(() => this.isFollowing && this.toEnd()).observe(this.log);
+    new ResizeObserver(() => this.follow()).observe(this.log);
     this.log.addEventListener("scroll", () => (this.isFollowing = this.isNearEnd()), { passive: true });
     this.isFollowing = true;
   }
@@ -36,6 +36,11 @@ export class Thread {
 
   toEnd() {
     this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  /** Stays at the end, for whoever is there. */
+  follow() {
+    if (this.isFollowing) this.toEnd();
   }
 
   bubbleOf(item) {
@@ -85,7 +90,7 @@ export class Thread {
       reply: (text) => phone.compose.replyTo(text),
       menu: (one) => this.menu(one),
       replay: (one) => this.replay(one),
-      whenShown: () => this.isFollowing && this.toEnd(),
+      whenShown: () => this.follow(),
     });
     item.dataset.key = key;
     const { last } = this;
@@ -108,7 +113,7 @@ export class Thread {
     this.unsent = this.phone.compose.drawUnsent();
     this.log.append(...this.unsent);
     this.phone.list.draw();
-    if (this.isFollowing) this.toEnd();
+    this.follow();
   }
 
   /** Under the last text of each side: whether it arrived, whether it was read. */
@@ -125,7 +130,7 @@ export class Thread {
   /** Who came to the group, and who went. */
   drawTurns() {
     drawTurns(this.log, this.items, this.phone);
-    if (this.isFollowing) this.toEnd();
+    this.follow();
   }
 
   drawTop() {
@@ -133,9 +138,9 @@ export class Thread {
     const title = phone.titleOf(phone.open);
     phone.find(".who .name").textContent = title;
     phone.find(".who .face").replaceWith(face(title, phone.open, phone.open.startsWith("grp_")));
-    phone.find(".who").setAttribute("aria-label", `${plain(title)}, details`);
+    phone.find(".who").ariaLabel = `${plain(title)}, details`;
     phone.desk.lead(phone.find(".back"), phone.number, "");
-    this.view.setAttribute("aria-label", `Conversation with ${plain(title)}`);
+    this.view.ariaLabel = `Conversation with ${plain(title)}`;
     this.view.dataset.channel = phone.channelOf(phone.open);
     phone.compose.drawPlace();
   }
@@ -155,7 +160,7 @@ export class Thread {
   drawTyping() {
     const { phone } = this;
     phone.find(".typing").hidden = !phone.typing.has(phone.open);
-    if (this.isFollowing) this.toEnd();
+    this.follow();
   }
 
   /** Plays the effects of texts that are seen for the first time: the last of them. */
