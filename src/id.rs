@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Time};
 
 const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -35,6 +35,11 @@ macro_rules! ids {
             /// A new id, later than all earlier ones of the same generator.
             pub fn new(ids: &Ids) -> Self {
                 Self(ids.next(Self::PREFIX))
+            }
+
+            /// Before all ids made at `moment` or later, and after those made before it.
+            pub fn first_at(moment: Time) -> Self {
+                Self(spelled(Self::PREFIX, moment.millis(), 0))
             }
 
             /// An id a client or a row named. It is opaque: one that names nothing is simply not found.
@@ -139,15 +144,9 @@ impl Ids {
         } else {
             state.last_random += 1 + u128::from(state.rng.next_u32());
         }
-        let millis = u128::from(state.last_millis.unsigned_abs()) & ((1 << 48) - 1);
-        let value = millis << 80 | state.last_random & ((1 << 80) - 1);
+        let (millis, random) = (state.last_millis, state.last_random);
         drop(state);
-        let mut text = String::with_capacity(prefix.len() + 26);
-        text.push_str(prefix);
-        for place in (0..26).rev() {
-            text.push(char::from(BASE32[(value >> (place * 5)) as usize & 31]));
-        }
-        text
+        spelled(prefix, millis, random)
     }
 
     /// 26 base32 characters of 130 cryptographically random bits, for what is itself a permission.
@@ -176,6 +175,18 @@ impl Ids {
         let mut state = self.state.lock().expect("id generation does not panic");
         (0..length).map(|_| char::from(alphabet[state.rng.random_range(0..alphabet.len())])).collect()
     }
+}
+
+/// `prefix` + the ULID of a moment, in milliseconds, and 80 bits that are random.
+fn spelled(prefix: &str, millis: i64, random: u128) -> String {
+    let millis = u128::from(millis.max(0).unsigned_abs()) & ((1 << 48) - 1);
+    let value = millis << 80 | random & ((1 << 80) - 1);
+    let mut text = String::with_capacity(prefix.len() + 26);
+    text.push_str(prefix);
+    for place in (0..26).rev() {
+        text.push(char::from(BASE32[(value >> (place * 5)) as usize & 31]));
+    }
+    text
 }
 
 /// CRC32 of `text` as six base62 characters: the checksum at the end of an API key.

@@ -20,7 +20,7 @@ use super::intake::Intake;
 use super::sql::for_postgres;
 use super::tx::{Backend, Tx};
 use super::unit::{Mode, Unit};
-use super::value::{Row, ToValue, Value};
+use super::value::{Row, ToValue, Value, storable};
 use crate::error::{Error, Result, Storage};
 
 /// How often a unit that lost against a concurrent transaction is run again before it is given up.
@@ -235,7 +235,7 @@ impl ToSql for Value<'_> {
         match self {
             Value::Null => Ok(IsNull::Yes),
             Value::Int(number) => number.to_sql(ty, out),
-            Value::Text(text) => text.to_sql(ty, out),
+            Value::Text(text) => storable(text).to_sql(ty, out),
         }
     }
 

@@ -16,7 +16,7 @@ use super::bus::{Bus, Said};
 use super::intake::Intake;
 use super::tx::{Backend, Tx};
 use super::unit::Unit;
-use super::value::{Row, ToValue, Value};
+use super::value::{Row, ToValue, Value, storable};
 use crate::error::{Error, Result, Storage};
 
 /// So many units share one flush at most: more would make the first of them wait too long.
@@ -288,7 +288,7 @@ fn bind(statement: &mut rusqlite::CachedStatement<'_>, parameters: &[&dyn ToValu
         match parameter.value() {
             Value::Null => statement.raw_bind_parameter(index + 1, rusqlite::types::Null)?,
             Value::Int(number) => statement.raw_bind_parameter(index + 1, number)?,
-            Value::Text(text) => statement.raw_bind_parameter(index + 1, text)?,
+            Value::Text(text) => statement.raw_bind_parameter(index + 1, &*storable(text))?,
         }
     }
     Ok(())

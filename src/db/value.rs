@@ -1,6 +1,8 @@
 //! Values on their way into and out of the database. Only two types cross: text and 64-bit integers (see the
 //! portable dialect in `migrations/README.md`); everything else is one of these in another coat.
 
+use std::borrow::Cow;
+
 use anyhow::{Context, anyhow};
 
 use crate::clock::Time;
@@ -13,6 +15,11 @@ pub enum Value<'a> {
     Null,
     Int(i64),
     Text(&'a str),
+}
+
+/// `text` as both databases hold it: without U+0000, which no `PostgreSQL` text can.
+pub fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 /// What can be a parameter.

@@ -1,6 +1,7 @@
 //! What carriers bring in: texts and group changes are stored in one unit with what else has gathered, receipts by
 //! the settler; then each is acknowledged to its carrier. A carrier offers again what was not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -37,7 +38,7 @@ fn is_receipt(arrival: &Arrival) -> bool {
 
 async fn store_receipts(app: &App, arrivals: Vec<Arrival>) {
     let receipt = |arrival: &Arrival| match &arrival.inbound {
-        Inbound::Receipt(receipt) => Some(report(receipt)),
+        Inbound::Receipt(receipt) => Some(report(&arrival.carrier, receipt)),
         Inbound::Text(_) | Inbound::Reaction { .. } | Inbound::Typing { .. } | Inbound::Group { .. } => None,
     };
     let receipts: Vec<Receipt> = arrivals.iter().filter_map(receipt).collect();
@@ -155,8 +156,9 @@ fn group(group: &carriers::Group) -> ArrivedGroup {
     }
 }
 
-fn report(receipt: &carriers::Receipt) -> Receipt {
+fn report(carrier: &Arc<str>, receipt: &carriers::Receipt) -> Receipt {
     Receipt {
+        carrier: Arc::clone(carrier),
         message_id: receipt.message_id.clone().map(MessageId::from_text),
         provider_id: receipt.provider_id.clone(),
         report: match &receipt.state {

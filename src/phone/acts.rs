@@ -108,6 +108,8 @@ pub fn accept(
     conversation: &Conversation,
     draft: &Draft,
 ) -> Result<()> {
+    // As it is now: it may have been deleted, or its number released, since the caller looked.
+    let conversation = &conversations::get(tx, &conversation.account_id, &conversation.id)?;
     check_number(conversation)?;
     let order = match draft.kind {
         Kind::Typing => None,
@@ -205,8 +207,14 @@ pub fn begin(tx: &mut Tx<'_>, job: &Job, id: &ActId, now: Time) -> Result<Option
         expire(tx, id)?;
         return Ok(None);
     }
-    tx.execute("UPDATE acts SET status = 'sending' WHERE id = ?1", &[id])?;
-    handover(tx, act)
+    let handover = handover(tx, act)?;
+    if handover.is_some() {
+        tx.execute("UPDATE acts SET status = 'sending' WHERE id = ?1", &[id])?;
+    } else {
+        let reason = "What it was about was deleted before it could be handed over".to_owned();
+        settle(tx, now, job, id, &Settlement::Refused(Failure { code: FailureCode::Expired, reason }))?;
+    }
+    Ok(handover)
 }
 
 fn handover(tx: &mut Tx<'_>, act: Act) -> Result<Option<Handover>> {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::clock::Time;
 use crate::db::{ToValue, Tx, Value, in_powers, tuples};
 use crate::error::Result;
-use crate::id::{AccountId, DeliveryId, Ids, MessageId, WebhookId};
+use crate::id::{AccountId, DeliveryId, EventId, Ids, MessageId, WebhookId};
 use crate::phone::deliveries::{self, Delivery};
 use crate::phone::webhooks;
 use crate::queue::{self, Task};
@@ -186,17 +186,16 @@ pub fn replay(
     deliveries::find(tx, account, id)
 }
 
-/// Deletes deliveries and events from before `before`, some hundred at a time; whether any are left.
+/// Deletes deliveries and events from before `before`, some hundred at a time; whether any are left. Ids begin with
+/// their time, so the oldest are found without an index of their own.
 pub fn prune(tx: &mut Tx<'_>, before: Time) -> Result<bool> {
-    let old = "SELECT id FROM deliveries WHERE created_at < ?1 AND status <> 'pending' ORDER BY created_at LIMIT 200";
-    let ids: Vec<DeliveryId> = tx.query(old, &[&before], |row| row.get(0))?;
-    for id in &ids {
-        tx.execute("DELETE FROM attempts WHERE delivery_id = ?1", &[id])?;
-        tx.execute("DELETE FROM deliveries WHERE id = ?1", &[id])?;
-    }
+    let old = "SELECT id FROM deliveries WHERE id < ?1 AND status <> 'pending' ORDER BY id LIMIT 200";
+    let ids: Vec<DeliveryId> = tx.query(old, &[&DeliveryId::first_at(before)], |row| row.get(0))?;
+    tx.execute_listed("DELETE FROM attempts WHERE delivery_id IN ({list})", &[], &ids)?;
+    tx.execute_listed("DELETE FROM deliveries WHERE id IN ({list})", &[], &ids)?;
     let events = tx.execute(
-        "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 LIMIT 200)",
-        &[&before],
+        "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < ?1 ORDER BY id LIMIT 200)",
+        &[&EventId::first_at(before)],
     )?;
     Ok(ids.len() == 200 || events == 200)
 }

@@ -30,6 +30,8 @@ mod waking;
 // The dashboard: what hangs on time, and its forms.
 mod dashboard;
 mod forms;
+// What carriers bring in.
+mod arrivals;
 // Contract 6 and 7: what only iMessage has.
 mod imessage;
 
@@ -67,3 +69,4 @@ mod house;
 mod layers;
 mod migrations;
 mod openapi;
+mod supply;

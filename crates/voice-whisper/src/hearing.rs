@@ -8,7 +8,7 @@ use ct2rs::sys::{Device, StorageView, Whisper, WhisperOptions};
 
 use crate::RATE;
 use crate::mel::{HOP, Mel};
-use crate::quality::{Reading, compression_ratio};
+use crate::quality::{self, Reading, compression_ratio};
 use crate::tokens::Tokens;
 use crate::vad::seconds;
 
@@ -76,16 +76,15 @@ impl Ear<'_> {
         let mut best: Option<Reading> = None;
         let from = TEMPERATURES.into_iter().filter(|next| *next > temperature);
         for temperature in std::iter::once(temperature).chain(from) {
-            let mut reading = self.attempt(&window.encoded, prompt, temperature)?;
+            let mut reading = self.attempt(window, prompt, temperature)?;
             if !window.full && !reading.is_silence() && !can_be_trusted(&reading, seconds) {
-                window.encoded = self.encode(window.samples, true)?;
-                window.full = true;
-                reading = self.attempt(&window.encoded, prompt, temperature)?;
+                self.look_again(window)?;
+                reading = self.attempt(window, prompt, temperature)?;
             }
             if reading.is_credible(seconds) || reading.is_silence() {
                 return Ok(reading);
             }
-            if best.as_ref().is_none_or(|best| reading.avg_logprob > best.avg_logprob) {
+            if best.as_ref().is_none_or(|best| reading.is_better_than(best, seconds)) {
                 best = Some(reading);
             }
             if !go_on() {
@@ -95,20 +94,31 @@ impl Ear<'_> {
         best.context("at least one attempt")
     }
 
-    fn attempt(&self, encoded: &StorageView, prompt: &[u32], temperature: f32) -> Result<Reading> {
+    /// Encodes the window in the full picture, where it was not.
+    pub fn look_again(&self, window: &mut Window<'_>) -> Result<()> {
+        if !window.full {
+            window.encoded = self.encode(window.samples, true)?;
+            window.full = true;
+        }
+        Ok(())
+    }
+
+    fn attempt(&self, window: &Window<'_>, prompt: &[u32], temperature: f32) -> Result<Reading> {
         let by_chance = temperature > 0.0;
+        // The model ends a text after half of these, or when they are full. One token too many tells that it was ended.
+        let most = quality::most_tokens(window.seconds()) + 1;
         let options = WhisperOptions {
             beam_size: if by_chance { 1 } else { BEAMS },
             num_hypotheses: if by_chance { CHANCES } else { 1 },
             sampling_topk: usize::from(!by_chance),
             sampling_temperature: if by_chance { temperature } else { 1.0 },
-            max_length: MOST_TOKENS,
+            max_length: MOST_TOKENS.min((2 * most).max(most + prompt.len())),
             return_scores: true,
             return_no_speech_prob: true,
             ..WhisperOptions::default()
         };
         let names: Result<Vec<String>> = prompt.iter().map(|token| self.tokens.name(*token)).collect();
-        let result = self.model.generate(encoded, &[names?], &options)?;
+        let result = self.model.generate(&window.encoded, &[names?], &options)?;
         let result = result.first().context("the model gives no reading")?;
         let ids = result.sequences_ids.first().context("the model gives no reading")?;
         let tokens = ids.iter().map(|id| u32::try_from(*id)).collect::<Result<Vec<u32>, _>>()?;

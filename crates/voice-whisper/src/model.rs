@@ -111,7 +111,7 @@ impl Listening<'_> {
         let task = if let Some(task) = &self.language {
             task.clone()
         } else {
-            let (task, code) = self.begin(&window)?;
+            let (task, code) = self.begin(&ear, &mut window)?;
             if !give(Event::Language(code)) {
                 return Ok(None);
             }
@@ -134,14 +134,14 @@ impl Listening<'_> {
     }
 
     /// The tokens that begin a reading, and the language they name.
-    fn begin(&self, window: &Window<'_>) -> Result<(Vec<u32>, String)> {
+    fn begin(&self, ear: &Ear<'_>, window: &mut Window<'_>) -> Result<(Vec<u32>, String)> {
         let Whisper { network, tokens, .. } = self.whisper;
         if !network.is_multilingual() {
             return Ok((vec![tokens.start], "en".to_owned()));
         }
         let code = match &self.options.language {
             Some(code) => code.clone(),
-            None => language::detect(network, &window.encoded)?,
+            None => language::detect(ear, window)?,
         };
         let token =
             tokens.language(&code).with_context(|| format!("the model knows no language {code:?}"))?;

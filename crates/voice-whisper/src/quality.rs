@@ -13,8 +13,9 @@ const LEAST_LIKELY: f32 = -1.0;
 const NOBODY: f32 = 0.6;
 /// A pattern of tokens this often in a row is a loop.
 const LOOP: usize = 4;
-/// Tokens a second of sound that nobody speaks.
-const FASTEST: f32 = 25.0;
+/// Tokens a second of sound that nobody speaks, and some for the times around them.
+const FASTEST: f64 = 25.0;
+const TIMES: f64 = 12.0;
 
 /// One reading of a window.
 pub struct Reading {
@@ -34,13 +35,31 @@ impl Reading {
 
     /// Whether it can be what was said in so many seconds.
     pub fn is_credible(&self, seconds: f64) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-        let tokens = self.tokens.len() as f64;
-        self.compression_ratio <= MOST_REPETITIVE
-            && self.avg_logprob >= LEAST_LIKELY
-            && !repeats(&self.tokens)
-            && tokens <= 12.0 + f64::from(FASTEST) * seconds
+        self.avg_logprob >= LEAST_LIKELY && !self.runs_on(seconds)
     }
+
+    /// Whether it repeats itself, or says more than can be said in so many seconds.
+    fn runs_on(&self, seconds: f64) -> bool {
+        self.compression_ratio > MOST_REPETITIVE
+            || repeats(&self.tokens)
+            || self.tokens.len() > most_tokens(seconds)
+    }
+
+    /// Whether it is the better one of two of which neither is credible: one that runs on is the worst.
+    pub fn is_better_than(&self, other: &Self, seconds: f64) -> bool {
+        match (self.runs_on(seconds), other.runs_on(seconds)) {
+            (false, true) => true,
+            (true, false) => false,
+            (true, true) | (false, false) => self.avg_logprob > other.avg_logprob,
+        }
+    }
+}
+
+/// The most tokens that can be said in so many seconds.
+pub fn most_tokens(seconds: f64) -> usize {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a window has 30 seconds")]
+    let most = (TIMES + FASTEST * seconds.max(0.0)) as usize;
+    most
 }
 
 /// How many times longer a text is than what zlib makes of it.
@@ -65,6 +84,30 @@ fn repeats(tokens: &[u32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn reading(text: &str, avg_logprob: f32) -> Reading {
+        let tokens = text.split(' ').map(|word| word.len() as u32).collect();
+        let compression_ratio = compression_ratio(text);
+        Reading {
+            tokens,
+            text: text.to_owned(),
+            temperature: 0.0,
+            avg_logprob,
+            compression_ratio,
+            no_speech_prob: 0.0,
+        }
+    }
+
+    #[test]
+    fn a_guess_is_better_than_a_loop_however_sure_the_loop_is() {
+        let (guess, wild) = (reading("a guess of what they said", -1.2), reading("wilder one it is", -1.9));
+        let looped = reading(&"pay ".repeat(100), -0.1);
+        let long = reading("one three fifteen of a hundred and so on", -0.1);
+        assert!(guess.is_better_than(&looped, 4.0) && !looped.is_better_than(&guess, 4.0));
+        assert!(guess.is_better_than(&wild, 4.0) && !wild.is_better_than(&guess, 4.0));
+        assert!(long.is_credible(4.0));
+        assert!(!reading(&"many words of some length ".repeat(9), -0.1).is_credible(0.5));
+    }
 
     #[test]
     fn loops_are_seen_and_speech_is_not_taken_for_one() {

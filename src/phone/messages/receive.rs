@@ -18,6 +18,8 @@ use crate::text;
 
 /// Longest inbound text that is kept, in characters.
 const CHARACTERS: usize = 10_000;
+/// Pictures of one text that are kept; each becomes a message.
+const PICTURES: usize = 100;
 
 /// What arrived, with the ids that it will have, made before so that the unit can run again.
 #[derive(Clone, Debug)]
@@ -70,7 +72,7 @@ pub fn receive(
     let pictures = if arrived.media_urls.is_empty() {
         vec![None]
     } else {
-        arrived.media_urls.iter().map(Some).collect()
+        arrived.media_urls.iter().take(PICTURES).map(Some).collect()
     };
     if arrived.channel == Channel::Imessage && conversation.is_none() {
         on_imessage(tx, &line, &arrived.from, now)?;
@@ -84,14 +86,6 @@ pub fn receive(
         echo(tx, ids, lines, emitter, now, &line, arrived, id)?;
     }
     Ok(first)
-}
-
-/// The text as it is stored: not longer than allowed, and without U+0000, which no `PostgreSQL` text can hold.
-fn kept(body: &str) -> String {
-    body.chars()
-        .take(CHARACTERS)
-        .map(|character| if character == '\0' { '\u{fffd}' } else { character })
-        .collect()
 }
 
 /// The number in service that is spelled so.
@@ -176,7 +170,8 @@ fn store(
     picture: Option<&String>,
 ) -> Result<MessageId> {
     let id = MessageId::new(ids);
-    let body: String = if position == 0 { kept(&arrived.body) } else { String::new() };
+    let body: String =
+        if position == 0 { arrived.body.chars().take(CHARACTERS).collect() } else { String::new() };
     let channel = match arrived.channel {
         Channel::Sms | Channel::Mms => Channel::cellular(picture.is_some()),
         Channel::Imessage => Channel::Imessage,

@@ -1,6 +1,7 @@
 //! What became of a message: the carrier's answer, receipts, doubt. Each is one step of the life cycle, with its
 //! meter row and its event in the same unit; a step that would go backwards does nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Direction, Status, together};
@@ -98,7 +99,7 @@ pub fn report_all(
     let mut plain = Vec::with_capacity(receipts.len());
     for receipt in receipts {
         if let (Some(id), Report::Delivered) = (&receipt.message_id, &receipt.report) {
-            plain.push((id, receipt.at));
+            plain.push((id, *receipt));
         } else {
             // One after the other where they may concern the same message.
             together::delivered(tx, ids, emitter, now, &std::mem::take(&mut plain))?;
@@ -276,6 +277,8 @@ pub enum Report {
 /// A receipt for one of our messages, named by our id or by the carrier's.
 #[derive(Clone, Debug)]
 pub struct Receipt {
+    /// Who brought it: names of other carriers are not its own.
+    pub carrier: Arc<str>,
     pub message_id: Option<MessageId>,
     pub provider_id: Option<String>,
     pub report: Report,
@@ -287,8 +290,9 @@ fn report(tx: &mut Tx<'_>, ids: &Ids, emitter: &mut Emitter, now: Time, receipt:
     let id = match (&receipt.message_id, &receipt.provider_id) {
         (Some(id), _) => Some(id.clone()),
         (None, Some(provider)) => tx.optional(
-            "SELECT id FROM messages WHERE provider_id = ?1 AND direction = 'outbound'",
-            &[provider],
+            "SELECT messages.id FROM messages JOIN numbers ON numbers.id = number_id
+             WHERE provider_id = ?1 AND direction = 'outbound' AND carrier = ?2",
+            &[provider, &&*receipt.carrier],
             |row| row.get(0),
         )?,
         (None, None) => None,
@@ -334,7 +338,7 @@ fn was_read(
     id: &MessageId,
     receipt: &Receipt,
 ) -> Result<()> {
-    let before = super::find(tx, id)?.map(|message| message.status);
+    let before = super::find_or_erased(tx, id)?.map(|message| message.status);
     let changed = tx.optional(
         &format!(
             "UPDATE messages SET status = 'read', read_at = ?2, delivered_at = COALESCE(delivered_at, ?2),

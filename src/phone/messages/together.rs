@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::Status;
+use super::settle::Receipt;
 use crate::channel::Channel;
 use crate::clock::Time;
 use crate::db::{ToValue, Tx, Value, in_powers, tuples};
@@ -46,30 +47,31 @@ pub fn sent(
     queue::finish_all(tx, &jobs)
 }
 
-/// Delivered at these times; a message named twice counts once.
+/// Delivered at these times, and by these channels where the carrier said so; a message named twice counts once.
 pub fn delivered(
     tx: &mut Tx<'_>,
     ids: &Ids,
     emitter: &mut Emitter,
     now: Time,
-    receipts: &[(&MessageId, Time)],
+    receipts: &[(&MessageId, &Receipt)],
 ) -> Result<()> {
-    let at: HashMap<&MessageId, Time> = receipts.iter().copied().collect();
-    let named: Vec<&MessageId> = at.keys().copied().collect();
+    let said: HashMap<&MessageId, &Receipt> = receipts.iter().copied().collect();
+    let named: Vec<&MessageId> = said.keys().copied().collect();
     let rows = rows(tx, &named)?;
     let early = |row: &&Row| matches!(row.status, Status::Queued | Status::Sending | Status::Unconfirmed);
     let counted: Vec<&MessageId> = rows.iter().filter(early).map(|row| &row.id).collect();
     let stepped: Vec<&Row> = rows.iter().filter(|row| row.status == Status::Sent || early(row)).collect();
     for some in in_powers(&stepped) {
         let sql = format!(
-            "UPDATE messages SET status = 'delivered', delivered_at = receipts.column2, delivered_channel = channel,
-                 error_code = NULL, failure_reason = NULL
+            "UPDATE messages SET status = 'delivered', delivered_at = receipts.column2,
+                 delivered_channel = COALESCE(receipts.column3, channel), error_code = NULL, failure_reason = NULL
              FROM (VALUES {}) AS receipts WHERE messages.id = receipts.column1",
-            tuples(some.len(), &["TEXT", "BIGINT"])
+            tuples(some.len(), &["TEXT", "BIGINT", "TEXT"])
         );
-        let mut values: Vec<Value<'_>> = Vec::with_capacity(some.len() * 2);
+        let mut values: Vec<Value<'_>> = Vec::with_capacity(some.len() * 3);
         for row in some {
-            values.extend([row.id.value(), at[&row.id].value()]);
+            let receipt = said[&row.id];
+            values.extend([row.id.value(), receipt.at.value(), receipt.channel.value()]);
         }
         let parameters: Vec<_> = values.iter().map(|value| value as _).collect();
         tx.execute(&sql, &parameters)?;
