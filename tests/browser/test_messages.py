@@ -186,6 +186,8 @@ def test_a_text_that_fails_while_another_is_typed_stays_in_sight(show, shop, ada
 
 def test_what_is_written_outlives_the_session(show, shop, ada) -> None:
     page = show(ada, thread=shop.number)
+    shop.send(ada.number, "Hello")
+    expect(message(phone(page, ada), "Hello")).to_contain_text("Read")  # it is all there and connected
     cookies = page.context.cookies()
     page.context.clear_cookies()
     field = page.get_by_role("textbox", name="Message")
