@@ -209,6 +209,9 @@ impl fmt::Display for Error {
                 None => f.write_str("The request is malformed"),
             },
             Self::Storage(Storage::Overloaded) => f.write_str("The server is busy; try again in a moment"),
+            Self::Storage(Storage::OutcomeUnknown(_)) => {
+                f.write_str("The database's answer was lost; it is not known whether this was stored")
+            }
             Self::Storage(_) => f.write_str("The database cannot store anything right now; nothing was done"),
             Self::Internal(_) => f.write_str("Something went wrong on our side"),
         }

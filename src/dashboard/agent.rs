@@ -66,7 +66,7 @@ async fn shown(
         section.panel {
             h2 { "Webhook" }
             p.soft { "What people text to this agent's numbers goes here; without one, to the webhook of the project." }
-            (endpoint::panel(&Owner::Agent(agent.id.clone()), webhook.as_ref(), None))
+            (endpoint::panel(&app.ids, &Owner::Agent(agent.id.clone()), webhook.as_ref(), None))
         }
         p { a href={ "/conversations?agent=" (agent.id) } { "Conversations of this agent" } }
         (parts::danger("Delete agent", "Its numbers and conversations stay. Its webhook is deleted with it.",
@@ -141,12 +141,11 @@ pub async fn change(
     let unit = move |tx: &mut Tx<'_>| agents::update(tx, &owner, &agent, &wanted, &rules);
     match app.db.write(unit).await {
         Ok(agent) => Ok(Done::Saved.at(&format!("/agents/{}", agent.id))),
-        Err(error @ Error::Invalid(_)) => {
-            let refused = Refused { form: "agent", fields, error };
+        Err(error) => {
+            let refused = Refused::by("agent", fields, error)?;
             let page = shown(&app, account, id, &Markup::default(), Some(&refused)).await?;
             Ok(trouble::told(&refused.error, page))
         }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -7,13 +7,14 @@ use serde_json::json;
 
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
+use super::once;
 use super::parts::{self, Said};
 use super::session::SignedIn;
 use super::trouble::{self, Answer};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::v1::agents::rules;
-use crate::id::{AccountId, AgentId};
+use crate::id::{AccountId, AgentId, Ids};
 use crate::phone::agents::{self, Agent};
 use crate::phone::profile::AgentFields;
 
@@ -35,7 +36,7 @@ async fn shown(
         h1 { "Agents" }
         p.lead { "An agent is who texts and is texted. It speaks through the numbers attached to it." }
         (notice)
-        (new_agent(refused))
+        (new_agent(&app.ids, refused))
         @if agents.is_empty() {
             (parts::empty("No agents yet", &html! { p { "Name one above, then attach a number to it." } }))
         } @else {
@@ -46,7 +47,7 @@ async fn shown(
     Ok(page(Section::Agents, "Agents", &content))
 }
 
-fn new_agent(refused: Option<&Refused>) -> Markup {
+fn new_agent(ids: &Ids, refused: Option<&Refused>) -> Markup {
     let form = Form::new("new-agent", refused);
     let name = Line {
         label: "Name",
@@ -56,7 +57,14 @@ fn new_agent(refused: Option<&Refused>) -> Markup {
         longest: Some(200),
         ..Line::default()
     };
-    html! { form.inline method="post" action="/agents" { (form.line(name)) button { "Create agent" } } }
+    html! {
+        (form.alert())
+        form.inline method="post" action="/agents" {
+            (once::token_of(form, ids))
+            (form.line(name))
+            button { "Create agent" }
+        }
+    }
 }
 
 fn table(agents: &[Agent]) -> Markup {
@@ -83,14 +91,18 @@ fn table(agents: &[Agent]) -> Markup {
 pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields: Fields) -> Answer<Response> {
     let wanted = serde_json::from_value::<AgentFields>(json!({"name": fields.get("name").trim()}));
     let wanted = wanted.map_err(|problem| Error::Internal(problem.into()))?;
-    match agents::draft(AgentId::new(&app.ids), wanted, app.clock.now(), &rules(&app)) {
+    let made = match agents::draft(AgentId::new(&app.ids), wanted, app.clock.now(), &rules(&app)) {
         Ok(agent) => {
-            let path = format!("/agents/{}?done=created", agent.id);
-            app.db.write(move |tx| agents::create(tx, &account, &agent)).await?;
-            Ok(Redirect::to(&path).into_response())
+            let (owner, key, id) =
+                (account.clone(), once::key(&account, "agent", &fields), agent.id.to_string());
+            once::write(&app, key, id, move |tx| agents::create(tx, &owner, &agent)).await
         }
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(id) => Ok(Redirect::to(&format!("/agents/{id}?done=created")).into_response()),
         Err(error) => {
-            let refused = Refused { form: "new-agent", fields, error };
+            let refused = Refused::by("new-agent", fields, error)?;
             Ok(trouble::told(&refused.error, shown(&app, account, &Markup::default(), Some(&refused)).await?))
         }
     }

@@ -6,11 +6,13 @@ use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::conversations::with;
 use super::deliveries::Before;
-use super::form::{Fields, Form, Line, Refused};
+use super::form::{Fields, Form, Line, Refused, SHOWN};
 use super::layout::{Section, page};
+use super::once;
 use super::parts::{self, Done, Said};
 use super::session::SignedIn;
 use super::thread::{self, Asked, Look};
@@ -21,10 +23,13 @@ use crate::error::{Error, Result};
 use crate::http::extract::{Caller, snake};
 use crate::http::sending;
 use crate::http::v1::messages::draft;
-use crate::id::{AccountId, ConversationId, KeyId};
+use crate::id::{AccountId, ConversationId, Ids, KeyId};
 use crate::phone::agents::{self, Agent};
 use crate::phone::conversations::{self, Conversation, METADATA_BYTES};
 use crate::phone::messages::send::CHARACTERS;
+
+/// The kind of the problem that something is not what the page showed any more.
+const STALE: &str = "stale";
 
 pub async fn show(
     State(app): State<App>,
@@ -69,7 +74,7 @@ async fn shown(
         div.split {
             section.talk aria-label="Messages" {
                 (part.show(app, &conversation))
-                (answer_form(&conversation, refused))
+                (answer_form(&app.ids, &conversation, refused))
             }
             aside { (about(&conversation, agent.as_deref())) (metadata_form(&conversation, refused)) }
         }
@@ -86,7 +91,7 @@ fn name_of(found: Result<Agent>) -> Result<Option<String>> {
     }
 }
 
-fn answer_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup {
+fn answer_form(ids: &Ids, conversation: &Conversation, refused: Option<&Refused>) -> Markup {
     let form = Form::new("answer", refused);
     let line = Line {
         label: "Answer as the agent",
@@ -98,6 +103,7 @@ fn answer_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup
     html! {
         (form.alert())
         form.fields.answer method="post" action={ "/conversations/" (conversation.id) "/messages" } {
+            (once::token_of(form, ids))
             (form.area(line, 2))
             button { "Send" }
         }
@@ -133,6 +139,9 @@ fn about(conversation: &Conversation, agent: Option<&str>) -> Markup {
 
 fn metadata_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup {
     let form = Form::new("metadata", refused);
+    // What else was refused has not shown what is stored: it keeps what the page before showed.
+    let stands = fingerprint(conversation);
+    let shown = if form.is_refused_for(STALE) { stands } else { form.value(SHOWN, &stands) };
     let stored = conversation.metadata.as_deref().map(parts::pretty).unwrap_or_default();
     let line = Line {
         label: "JSON object",
@@ -147,7 +156,12 @@ fn metadata_form(conversation: &Conversation, refused: Option<&Refused>) -> Mark
     html! {
         section.panel {
             h2 { "Metadata" }
+            (form.alert())
             form.fields method="post" action={ "/conversations/" (conversation.id) "/metadata" } {
+                input type="hidden" name=(SHOWN) value=(shown);
+                @if form.is_refused_for(STALE) {
+                    div.field { strong { "Stored now" } (parts::raw("Stored now", &stored)) }
+                }
                 (form.area(line, 6))
                 button.plain { "Save metadata" }
             }
@@ -166,13 +180,31 @@ pub async fn set_metadata(
         Ok(stored) => stored,
         Err(error) => return Ok(refuse(&app, account, id, "metadata", fields, error).await?),
     };
-    let path = format!("/conversations/{id}");
+    let (owner, wanted, shown) = (account.clone(), id.clone(), fields.get(SHOWN).to_owned());
     let unit = move |tx: &mut Tx<'_>| {
-        conversations::get(tx, &account, &id)?;
-        conversations::set_metadata(tx, &id, stored.as_deref())
+        let stands = conversations::get(tx, &owner, &wanted)?;
+        if stands.metadata == stored {
+            return Ok(());
+        }
+        if fingerprint(&stands) != shown {
+            return Err(Error::field(
+                "metadata",
+                STALE,
+                "It was changed since this page was opened. Save again to replace it",
+            ));
+        }
+        conversations::set_metadata(tx, &wanted, stored.as_deref())
     };
-    app.db.write(unit).await?;
-    Ok(Done::Saved.at(&path))
+    match app.db.write(unit).await {
+        Ok(()) => Ok(Done::Saved.at(&format!("/conversations/{id}"))),
+        Err(error) => Ok(refuse(&app, account, id, "metadata", fields, error).await?),
+    }
+}
+
+/// By which a form says what it was opened on; empty where there was nothing.
+fn fingerprint(conversation: &Conversation) -> String {
+    let stored = conversation.metadata.as_deref();
+    stored.map(|text| hex::encode(Sha256::digest(text))).unwrap_or_default()
 }
 
 fn read_metadata(text: &str) -> Result<Option<String>> {
@@ -194,28 +226,32 @@ pub async fn answer(
     let id = ConversationId::from_text(id);
     let (owner, wanted) = (account.clone(), id.clone());
     let conversation = app.db.read(move |tx| conversations::get(tx, &owner, &wanted)).await?;
-    match send(&app, account.clone(), &conversation, fields.get("body")).await {
-        Ok(()) => Ok(Redirect::to(&format!("/conversations/{id}?done=sent#answer-body")).into_response()),
-        Err(error @ (Error::Refused { .. } | Error::Invalid(_))) => {
-            Ok(refuse(&app, account, id, "answer", fields, error).await?)
-        }
-        Err(error) => Err(error.into()),
+    match send(&app, account.clone(), &conversation, &fields).await {
+        Ok(_) => Ok(Redirect::to(&format!("/conversations/{id}?done=sent#answer-body")).into_response()),
+        Err(error) => Ok(refuse(&app, account, id, "answer", fields, error).await?),
     }
 }
 
-async fn send(app: &App, account: AccountId, conversation: &Conversation, body: &str) -> Result<()> {
+async fn send(app: &App, account: AccountId, conversation: &Conversation, fields: &Fields) -> Result<String> {
+    let key = once::key(&account, "answer", fields);
     let request = json!({
         "number_id": conversation.number_id,
         "agent_id": conversation.agent_id,
         "to_number": conversation.participant,
-        "body": body,
+        "body": fields.get("body"),
     });
     // Pages have no key; whom a message is sent for is the account alone.
     let caller = Caller { account, key: KeyId::from_text("") };
     let draft = draft(app, &caller, snake(request)?)?;
-    // Nobody likes to look at a page that does not come: what takes longer is seen on the next look.
-    let sent = tokio::time::timeout(Duration::from_secs(5), sending::send_and_wait(app, draft, None)).await;
-    sent.map_or(Ok(()), |answered| answered.map(drop))
+    let here = app.clone();
+    once::act(app, key, async move |key| {
+        let id = draft.id.to_string();
+        // Nobody likes to look at a page that does not come: what takes longer is seen on the next look.
+        let sent = sending::send_and_wait(&here, draft, key);
+        let sent = tokio::time::timeout(Duration::from_secs(5), sent).await;
+        sent.map_or(Ok(()), |answered| answered.map(drop)).map(|()| id)
+    })
+    .await
 }
 
 async fn refuse(
@@ -226,7 +262,7 @@ async fn refuse(
     fields: Fields,
     error: Error,
 ) -> Result<Response> {
-    let refused = Refused { form, fields, error };
+    let refused = Refused::by(form, fields, error)?;
     let page = shown(app, account, id, Look::Newest, &Markup::default(), Some(&refused)).await?;
     Ok(trouble::told(&refused.error, page))
 }

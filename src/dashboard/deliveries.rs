@@ -14,7 +14,7 @@ use super::trouble::Answer;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::Tx;
-use crate::id::DeliveryId;
+use crate::id::{DeliveryId, Ids};
 use crate::phone::deliveries::{self, Delivery};
 use crate::phone::statistics::{self, Newest};
 use crate::phone::webhooks::{self, Owner, Webhook};
@@ -76,7 +76,7 @@ pub async fn list(
         h1 { "Webhooks" }
         p.lead { "Events are posted to your program, signed, and tried again until they arrive." }
         (said.notice())
-        @if is_first { (of_project(webhook.as_ref())) (tiles(&newest)) }
+        @if is_first { (of_project(&app.ids, webhook.as_ref())) (tiles(&newest)) }
         h2 #log { "Deliveries" }
         @if rows.is_empty() { (none()) } @else { (table(&rows)) }
         (parts::older(next))
@@ -84,12 +84,12 @@ pub async fn list(
     Ok(page(Section::Webhooks, "Webhooks", &content))
 }
 
-fn of_project(webhook: Option<&Webhook>) -> Markup {
+fn of_project(ids: &Ids, webhook: Option<&Webhook>) -> Markup {
     html! {
         section.panel {
             h2 { "Webhook of the project" }
             p.soft { "For every agent that has none of its own. Numbers have theirs beside it." }
-            (endpoint::panel(&Owner::Account, webhook, None))
+            (endpoint::panel(ids, &Owner::Account, webhook, None))
         }
     }
 }

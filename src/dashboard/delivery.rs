@@ -5,14 +5,16 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
+use super::form::Fields;
 use super::layout::{Section, page};
+use super::once;
 use super::parts::{self, Done, Said, Tone, badge};
 use super::session::SignedIn;
 use super::trouble::Answer;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::DeliveryId;
+use crate::id::{DeliveryId, Ids};
 use crate::phone::attempts;
 use crate::phone::deliveries::{self, Attempt, Delivery};
 
@@ -46,7 +48,7 @@ pub async fn show(
         p.crumbs { a href="/webhooks" { "Webhooks" } }
         div.headed {
             h1 { (story.delivery.kind) " " (parts::delivery_status(story.delivery.status)) }
-            (replay_form(&story.delivery))
+            (replay_form(&app.ids, &story.delivery))
         }
         (said.notice())
         (facts(&story.delivery))
@@ -81,8 +83,13 @@ fn facts(delivery: &Delivery) -> Markup {
 }
 
 /// Sends it again, now.
-pub fn replay_form(delivery: &Delivery) -> Markup {
-    html! { form method="post" action={ "/webhooks/" (delivery.id) "/replay" } { button.plain { "Send again" } } }
+pub fn replay_form(ids: &Ids, delivery: &Delivery) -> Markup {
+    html! {
+        form method="post" action={ "/webhooks/" (delivery.id) "/replay" } {
+            (once::token(ids))
+            button.plain { "Send again" }
+        }
+    }
 }
 
 /// The payload and every attempt.
@@ -142,10 +149,12 @@ fn headers(json: &str) -> String {
 pub async fn replay(
     State(app): State<App>,
     SignedIn(account): SignedIn,
-    Path(id): Path<String>,
+    Path(name): Path<String>,
+    fields: Fields,
 ) -> Answer<Response> {
-    let (id, ids, now) = (DeliveryId::from_text(id), app.ids.clone(), app.clock.now());
-    let path = format!("/webhooks/{id}");
-    app.db.write(move |tx| attempts::replay(tx, &ids, &account, &id, now)).await?;
+    let (key, path) = (once::key(&account, "replay", &fields), format!("/webhooks/{name}"));
+    let (id, ids, now) = (DeliveryId::from_text(&name), app.ids.clone(), app.clock.now());
+    let unit = move |tx: &mut Tx<'_>| attempts::replay(tx, &ids, &account, &id, now).map(drop);
+    once::write(&app, key, name, unit).await?;
     Ok(Done::Replayed.at(&path))
 }

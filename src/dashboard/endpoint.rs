@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::deliveries;
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
+use super::once;
 use super::parts::{self, Done, Said, Tone, badge};
 use super::session::SignedIn;
 use super::snippets;
@@ -20,7 +21,7 @@ use crate::http::api::webhooks::NewNumberWebhook;
 use crate::http::extract::{camel, snake};
 use crate::http::v1::webhook_tests;
 use crate::http::v1::webhooks::NewWebhook;
-use crate::id::{AccountId, AgentId, NumberId, WebhookId};
+use crate::id::{AccountId, AgentId, Ids, NumberId, WebhookId};
 use crate::jobs::test_webhook::{self, Sample};
 use crate::phone::deliveries::{self as log, Delivery};
 use crate::phone::webhooks::{self, Draft, Owner, Settings, Subscription, USUAL, Webhook, WebhookStatus};
@@ -77,7 +78,7 @@ fn title(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner) -> Result<String> 
 }
 
 /// The forms of a webhook.
-pub fn panel(owner: &Owner, webhook: Option<&Webhook>, refused: Option<&Refused>) -> Markup {
+pub fn panel(ids: &Ids, owner: &Owner, webhook: Option<&Webhook>, refused: Option<&Refused>) -> Markup {
     let base = format!("/endpoints/{}", name_of(owner));
     let is_set = webhook.is_some_and(|webhook| webhook.url.is_some());
     html! {
@@ -86,11 +87,11 @@ pub fn panel(owner: &Owner, webhook: Option<&Webhook>, refused: Option<&Refused>
         @if is_set || matches!(owner, Owner::Number(_)) {
             div.actions {
                 @if is_set {
-                    form method="post" action={ (base) "/test" } { button.plain { "Send a test" } }
+                    form method="post" action={ (base) "/test" } { (once::token(ids)) button.plain { "Send a test" } }
                 }
                 @if webhook.is_some() {
                     form method="post" action={ (base) "/secret" } { button.plain { "Reveal secret" } }
-                    form method="post" action={ (base) "/rotate" } { button.plain { "Rotate secret" } }
+                    form method="post" action={ (base) "/rotate" } { (once::token(ids)) button.plain { "Rotate secret" } }
                 }
                 @if is_set {
                     form method="post" action={ (base) "/delete" } { button.quiet.bad { "Remove" } }
@@ -200,7 +201,7 @@ async fn shown(
         p.crumbs { a href=(home(&owner)) { "Back" } }
         h1 { "Webhook of " (parts::name(&title)) }
         (notice)
-        section.panel { (panel(&owner, webhook.as_ref(), refused)) }
+        section.panel { (panel(&app.ids, &owner, webhook.as_ref(), refused)) }
         @if !recent.is_empty() { h2 { "Latest deliveries" } (deliveries::table(&recent)) }
     };
     Ok(page(Section::Webhooks, "Webhook", &content))
@@ -231,23 +232,25 @@ pub async fn set(
     fields: Fields,
 ) -> Answer<Response> {
     let owner = owner_of(&name);
-    let settings = match wanted(&app, &owner, &fields) {
-        Ok(settings) => settings,
+    match save(&app, account.clone(), owner.clone(), &fields).await {
+        Ok(()) => Ok(Done::Saved.at(&home(&owner))),
         Err(error) => {
-            let refused = Refused { form: "webhook", fields, error };
+            let refused = Refused::by("webhook", fields, error)?;
             let page = shown(&app, account, owner, &Markup::default(), Some(&refused)).await?;
-            return Ok(trouble::told(&refused.error, page));
+            Ok(trouble::told(&refused.error, page))
         }
-    };
+    }
+}
+
+async fn save(app: &App, account: AccountId, owner: Owner, fields: &Fields) -> Result<()> {
+    let settings = wanted(app, &owner, fields)?;
     let (id, secret) = (WebhookId::new(&app.ids), Secret::new(&app.ids));
     let draft = Draft { id, secret, keep_secret: true, now: app.clock.now() };
-    let wanted = owner.clone();
     let unit = move |tx: &mut Tx<'_>| {
-        title(tx, &account, &wanted)?;
-        webhooks::set(tx, &account, &wanted, &settings, &draft)
+        title(tx, &account, &owner)?;
+        webhooks::set(tx, &account, &owner, &settings, &draft).map(drop)
     };
-    app.db.write(unit).await?;
-    Ok(Done::Saved.at(&home(&owner)))
+    app.db.write(unit).await
 }
 
 pub async fn delete(
@@ -269,14 +272,15 @@ pub async fn rotate(
     State(app): State<App>,
     SignedIn(account): SignedIn,
     Path(name): Path<String>,
+    fields: Fields,
 ) -> Answer<Response> {
     let (owner, secret, now) = (owner_of(&name), Secret::new(&app.ids), app.clock.now());
-    let wanted = owner.clone();
+    let (key, wanted) = (once::key(&account, "rotate", &fields), owner.clone());
     let unit = move |tx: &mut Tx<'_>| {
         title(tx, &account, &wanted)?;
         webhooks::rotate(tx, &account, &wanted, &secret, now)
     };
-    app.db.write(unit).await?;
+    once::write(&app, key, name, unit).await?;
     Ok(Done::Rotated.at(&home(&owner)))
 }
 
@@ -313,11 +317,15 @@ pub async fn test(
     State(app): State<App>,
     SignedIn(account): SignedIn,
     Path(name): Path<String>,
+    fields: Fields,
 ) -> Answer<Response> {
-    let owner = owner_of(&name);
+    let (owner, key) = (owner_of(&name), once::key(&account, "test", &fields));
     let (webhook, sample) = app.db.read(move |tx| tested(tx, &account, &owner)).await?;
-    let tested = test_webhook::run(&app, webhook, &sample).await?;
-    Ok(Redirect::to(&format!("/webhooks/{}", tested.delivery)).into_response())
+    let here = app.clone();
+    let run =
+        async move |key| Ok(test_webhook::run(&here, webhook, &sample, key).await?.delivery.to_string());
+    let delivery = once::act(&app, key, run).await?;
+    Ok(Redirect::to(&format!("/webhooks/{delivery}")).into_response())
 }
 
 fn tested(tx: &mut Tx<'_>, account: &AccountId, owner: &Owner) -> Result<(Webhook, Sample)> {

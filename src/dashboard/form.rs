@@ -1,12 +1,16 @@
 //! Forms: what a browser sends, and fields that show again what was typed, with what is wrong about it.
 
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use maud::{Markup, html};
+use sha2::{Digest, Sha256};
 
 use super::trouble::Trouble;
 use crate::error::{Error, Place, Problem};
 use crate::http::extract::{BODY_BYTES, read};
+
+/// The hidden field in which a form says what its page showed.
+pub const SHOWN: &str = "shown";
 
 /// The fields of a form as they were sent, in order.
 #[derive(Clone, Default, Debug)]
@@ -16,8 +20,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Trouble;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Trouble> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let is_form = kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let is_form = is_form(request.headers());
         let body = read(request.into_body(), BODY_BYTES).await?;
         if !is_form && !body.is_empty() {
             let message = "Send the fields as a form: Content-Type: application/x-www-form-urlencoded";
@@ -27,8 +30,14 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     }
 }
 
+/// Whether what comes with these headers is a form.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+}
+
 impl Fields {
-    fn parse(body: &[u8]) -> Self {
+    pub fn parse(body: &[u8]) -> Self {
         // No PostgreSQL text can hold U+0000; browsers send line ends as CRLF.
         let clean = |text: &str| text.replace('\0', "\u{fffd}").replace("\r\n", "\n");
         Self(url::form_urlencoded::parse(body).map(|(name, value)| (clean(&name), clean(&value))).collect())
@@ -49,6 +58,17 @@ impl Fields {
         Some(self.get(name).trim()).filter(|text| !text.is_empty())
     }
 
+    /// Every field with its value.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// A hash of everything that was sent.
+    pub fn digest(&self) -> String {
+        let all = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish();
+        hex::encode(Sha256::digest(all))
+    }
+
     /// Every value of a field that may be sent several times.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -60,6 +80,13 @@ pub struct Refused {
     pub form: &'static str,
     pub fields: Fields,
     pub error: Error,
+}
+
+impl Refused {
+    /// A form whose page can say why it was refused; a fault of ours cannot be mended there.
+    pub fn by(form: &'static str, fields: Fields, error: Error) -> Result<Self, Error> {
+        if matches!(error, Error::Internal(_)) { Err(error) } else { Ok(Self { form, fields, error }) }
+    }
 }
 
 /// One form of a page, in whose fields stands what is stored, or what was typed when it was refused.
@@ -99,13 +126,20 @@ impl<'a> Form<'a> {
         }
     }
 
-    fn value(&self, name: &str, stored: &str) -> String {
+    /// What was typed into a field of a refused form; of any other, what is stored.
+    pub fn value(&self, name: &str, stored: &str) -> String {
         self.refused.map_or(stored, |refused| refused.fields.get(name)).to_owned()
     }
 
     fn problem(&self, name: &str) -> Option<&Problem> {
         let Error::Invalid(problems) = &self.refused?.error else { return None };
         problems.iter().find(|problem| problem.field == name)
+    }
+
+    /// Whether a problem of this kind is why it was refused.
+    pub fn is_refused_for(&self, kind: &str) -> bool {
+        matches!(self.refused, Some(Refused { error: Error::Invalid(problems), .. })
+            if problems.iter().any(|problem| problem.kind == kind))
     }
 
     fn id(&self, name: &str) -> String {

@@ -6,13 +6,15 @@ use maud::{Markup, html};
 
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
+use super::once;
 use super::parts::{self, Done, Said, Tone, badge};
 use super::session::SignedIn;
 use super::snippets;
 use super::trouble::{self, Answer};
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{AccountId, KeyId};
+use crate::id::{AccountId, Ids, KeyId};
 use crate::phone::keys::{self, Key};
 
 pub async fn list(State(app): State<App>, SignedIn(account): SignedIn, Query(said): Query<Said>) -> Answer {
@@ -31,7 +33,7 @@ async fn shown(
         p.lead { "A program shows its key with every request: " code { "Authorization: Bearer agp_…" }
             ". Give each program its own, so that you can take one back alone." }
         (notice)
-        (new_key(refused))
+        (new_key(&app.ids, refused))
         @if keys.is_empty() {
             (parts::empty("No keys yet", &html! { p { "Create one above; it is shown once." } }))
         } @else {
@@ -41,7 +43,7 @@ async fn shown(
     Ok(page(Section::Keys, "API keys", &content))
 }
 
-fn new_key(refused: Option<&Refused>) -> Markup {
+fn new_key(ids: &Ids, refused: Option<&Refused>) -> Markup {
     let form = Form::new("key", refused);
     let name = Line {
         label: "Name",
@@ -52,7 +54,9 @@ fn new_key(refused: Option<&Refused>) -> Markup {
         ..Line::default()
     };
     html! {
+        (form.alert())
         form.inline method="post" action="/keys" {
+            (once::token_of(form, ids))
             (form.line(name))
             button { "Create key" }
         }
@@ -96,23 +100,42 @@ fn revoke_form(key: &Key) -> Markup {
 }
 
 pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields: Fields) -> Answer<Response> {
+    let key = keys::mint(&app.ids);
+    let (notice, refused) = match store(&app, &account, &fields, key.clone()).await {
+        Ok(true) => (unveiled(&app, &key), None),
+        Ok(false) => (made_before(), None),
+        Err(error) => (Markup::default(), Some(Refused::by("key", fields, error)?)),
+    };
+    let page = shown(&app, account, &notice, refused.as_ref()).await?;
+    Ok(match &refused {
+        Some(refused) => trouble::told(&refused.error, page),
+        None => page.into_response(),
+    })
+}
+
+/// Whether the key was stored now; otherwise the form made one when it was sent before.
+async fn store(app: &App, account: &AccountId, fields: &Fields, minted: String) -> Result<bool> {
     let name = fields.get("name").trim().to_owned();
     if !(1..=100).contains(&name.chars().count()) {
-        let error = Error::field("name", "value", "A key needs a name of 1 to 100 characters");
-        let refused = Refused { form: "key", fields, error };
-        return Ok(trouble::told(
-            &refused.error,
-            shown(&app, account, &Markup::default(), Some(&refused)).await?,
-        ));
+        return Err(Error::field("name", "value", "A key needs a name of 1 to 100 characters"));
     }
-    let (key, id, now) = (keys::mint(&app.ids), KeyId::new(&app.ids), app.clock.now());
-    let (owner, minted) = (account.clone(), key.clone());
-    app.db.write(move |tx| keys::create(tx, &id, &owner, &name, &minted, now)).await?;
-    Ok(shown(&app, account, &once(&app, &key), None).await?.into_response())
+    let (id, owner, now) = (KeyId::new(&app.ids), account.clone(), app.clock.now());
+    let (once, new) = (once::key(account, "key", fields), id.to_string());
+    let unit = move |tx: &mut Tx<'_>| keys::create(tx, &id, &owner, &name, &minted, now);
+    Ok(once::write(app, once, new.clone(), unit).await? == new)
+}
+
+/// The form came a second time, and its key has been shown.
+fn made_before() -> Markup {
+    html! {
+        p.alert.good role="status" {
+            "This key was created already, and is not shown again. If you did not see it, revoke it and create another."
+        }
+    }
 }
 
 /// The new key, which nobody sees again.
-fn once(app: &App, key: &str) -> Markup {
+fn unveiled(app: &App, key: &str) -> Markup {
     html! {
         section.alert.good role="status" {
             h2 { "Your new key" }

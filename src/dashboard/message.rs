@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::{AccountId, MessageId};
+use crate::id::{AccountId, Ids, MessageId};
 use crate::phone::messages::{self, Direction, Journey, Message, Route, Status};
 use crate::phone::numbers::{self, Number};
 use crate::phone::{deliveries, media};
@@ -65,7 +65,7 @@ pub async fn show(
         h2 { "Story" }
         ol.story { @for step in steps(&app, &known) { (told(&step)) } }
         h2 { "Webhook deliveries" }
-        (deliveries_of(&known))
+        (deliveries_of(&app.ids, &known))
     };
     Ok(page(Section::Conversations, "Message", &content))
 }
@@ -239,7 +239,7 @@ fn ended(message: &Message) -> Vec<Step> {
     steps
 }
 
-fn deliveries_of(known: &Known) -> Markup {
+fn deliveries_of(ids: &Ids, known: &Known) -> Markup {
     html! {
         @if known.deliveries.is_empty() {
             (parts::empty("Nobody was told", &html! {
@@ -254,7 +254,7 @@ fn deliveries_of(known: &Known) -> Markup {
                         a href={ "/webhooks/" (story.delivery.id) } { code { (story.delivery.kind) } } " "
                         (parts::delivery_status(story.delivery.status))
                     }
-                    (delivery::replay_form(&story.delivery))
+                    (delivery::replay_form(ids, &story.delivery))
                 }
                 (delivery::told(story))
             }

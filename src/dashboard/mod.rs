@@ -28,11 +28,13 @@ mod delivery;
 mod endpoint;
 mod form;
 mod hasher;
+mod kept;
 mod keys;
 mod layout;
 mod message;
 mod number;
 mod numbers;
+mod once;
 mod overview;
 mod parts;
 mod password;
@@ -125,14 +127,15 @@ async fn same_origin(State(app): State<App>, mut request: Request, next: Next) -
         return next.run(request).await;
     }
     // Whole, also where nobody reads it: what is left of it would end the connection.
-    if let Err(error) = extract::take_in(&mut request, extract::ROOM).await {
-        return Trouble::from(error).into_response();
+    let body = match extract::take_in(&mut request, extract::ROOM).await {
+        Ok(body) => body,
+        Err(error) => return Trouble::from(error).into_response(),
+    };
+    if !session::is_same_origin(&app, request.headers()) {
+        return trouble::foreign();
     }
-    if session::is_same_origin(&app, request.headers()) {
-        next.run(request).await
-    } else {
-        trouble::foreign()
-    }
+    let (action, headers) = (request.uri().path().to_owned(), request.headers().clone());
+    kept::give_back(next.run(request).await, &action, &headers, &body)
 }
 
 async fn protect(mut response: Response) -> Response {

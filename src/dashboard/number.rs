@@ -4,7 +4,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 
-use super::form::{Fields, Form, Line};
+use super::form::{Fields, Form, Line, SHOWN};
 use super::layout::{Section, page};
 use super::numbers::{kind, status};
 use super::parts::{self, Done, Said};
@@ -23,16 +23,18 @@ use crate::stock;
 /// What the page shows.
 struct Known {
     number: Number,
+    /// Whom it may be given to: the newest, and always the one that has it.
     agents: Vec<Agent>,
     webhook: Option<Webhook>,
 }
 
 fn known(tx: &mut Tx<'_>, account: &AccountId, id: &NumberId) -> Result<Known> {
-    Ok(Known {
-        number: numbers::get(tx, account, id)?,
-        agents: agents::list(tx, account, 200, 0)?.0,
-        webhook: webhooks::find(tx, account, &Owner::Number(id.clone()))?,
-    })
+    let number = numbers::get(tx, account, id)?;
+    let mut agents = agents::list(tx, account, 200, 0)?.0;
+    if let Some(current) = number.agent_id.as_ref().filter(|id| agents.iter().all(|agent| agent.id != **id)) {
+        agents.push(agents::get(tx, account, current)?);
+    }
+    Ok(Known { number, agents, webhook: webhooks::find(tx, account, &Owner::Number(id.clone()))? })
 }
 
 pub async fn show(
@@ -55,7 +57,7 @@ pub async fn show(
             section.panel {
                 h2 { "Webhook" }
                 p.soft { "Everything texted to this number, as " code { "message.inbound" } ", beside the webhook of its agent or project." }
-                (endpoint::panel(&Owner::Number(number.id.clone()), known.webhook.as_ref(), None))
+                (endpoint::panel(&app.ids, &Owner::Number(number.id.clone()), known.webhook.as_ref(), None))
             }
             section.panel { h2 { "Send from it" } (snippets::tabs("send",
                 &snippets::send_text(&app.origin(), "YOUR_API_KEY", number.e164.as_str(), "+14155550142"))) }
@@ -93,6 +95,7 @@ fn owner(known: &Known) -> Markup {
     options.extend(known.agents.iter().map(|agent| (agent.id.to_string(), agent.name.clone())));
     html! {
         form.inline method="post" action={ "/numbers/" (known.number.id) } {
+            input type="hidden" name=(SHOWN) value=(current);
             (form.choice(Line { label: "Speaks for", name: "agent", value: &current, ..Line::default() }, &options))
             button.plain { "Save" }
         }
@@ -100,7 +103,7 @@ fn owner(known: &Known) -> Markup {
     }
 }
 
-/// Gives the number to an agent, or takes it from the one that has it.
+/// Gives the number to an agent, or takes it from the one that has it; nothing, where the form says what it showed.
 pub async fn change(
     State(app): State<App>,
     SignedIn(account): SignedIn,
@@ -109,6 +112,9 @@ pub async fn change(
 ) -> Answer<Response> {
     let (number, agent, now) =
         (NumberId::from_text(&id), fields.filled("agent").map(AgentId::from_text), app.clock.now());
+    if fields.all("agent").next() == fields.all(SHOWN).next() {
+        return Ok(Done::Saved.at(&format!("/numbers/{id}")));
+    }
     let unit = move |tx: &mut Tx<'_>| {
         let held = numbers::held(tx, &account, &number)?;
         match (&agent, &held.agent_id) {

@@ -7,15 +7,16 @@ use serde_json::{Map, Value};
 
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
+use super::once;
 use super::parts::{self, Said, Tone, badge};
 use super::session::SignedIn;
 use super::trouble::{self, Answer};
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::extract::camel;
 use crate::http::v1::numbers::NewNumber;
-use crate::id::AccountId;
+use crate::id::{AccountId, Ids};
 use crate::phone::agents::{self, Agent};
 use crate::phone::numbers::{self, Number, NumberKind, NumberStatus};
 use crate::stock;
@@ -46,7 +47,7 @@ async fn shown(
             (table(&numbers, &agents))
             @if total > SHOWN { p.soft { "The newest " (SHOWN) " of " (parts::grouped(total)) "." } }
         }
-        section.panel { h2 { "Get a number" } (new_number(&agents, refused)) }
+        section.panel { h2 { "Get a number" } (new_number(&app.ids, &agents, refused)) }
     };
     Ok(page(Section::Numbers, "Numbers", &content))
 }
@@ -91,7 +92,7 @@ pub fn status(status: NumberStatus) -> Markup {
     badge(tone, status.as_str())
 }
 
-fn new_number(agents: &[Agent], refused: Option<&Refused>) -> Markup {
+fn new_number(ids: &Ids, agents: &[Agent], refused: Option<&Refused>) -> Markup {
     let form = Form::new("buy", refused);
     let pair = |sent: &str, read: &str| (sent.to_owned(), read.to_owned());
     let kinds = [pair("sms", "SMS and MMS"), pair("imessage", "iMessage, SMS and MMS")];
@@ -101,6 +102,7 @@ fn new_number(agents: &[Agent], refused: Option<&Refused>) -> Markup {
     html! {
         (form.alert())
         form.fields.columns method="post" action="/numbers" {
+            (once::token_of(form, ids))
             (form.choice(Line { label: "Kind", name: "type", ..Line::default() }, &kinds))
             (form.choice(Line { label: "Country", name: "country", ..Line::default() }, &countries))
             (form.line(Line { label: "Area code", name: "areaCode", hint: "Three digits, or any if empty.",
@@ -117,15 +119,18 @@ pub async fn buy(State(app): State<App>, SignedIn(account): SignedIn, fields: Fi
         .filter_map(|name| Some((name.to_owned(), Value::String(fields.filled(name)?.to_owned()))))
         .collect();
     let bought = match camel::<NewNumber>(Value::Object(body)).and_then(|wanted| wanted.wish(&app)) {
-        Ok(wish) => stock::buy(&app, &account, &wish, None).await,
+        Ok(wish) => {
+            let (here, owner) = (app.clone(), account.clone());
+            let buy = async move |key| Ok(stock::buy(&here, &owner, &wish, key).await?.id.to_string());
+            once::act(&app, once::key(&account, "number", &fields), buy).await
+        }
         Err(error) => Err(error),
     };
     match bought {
-        Ok(number) => Ok(Redirect::to(&format!("/numbers/{}?done=created", number.id)).into_response()),
-        Err(error @ (Error::Invalid(_) | Error::Refused { .. })) => {
-            let refused = Refused { form: "buy", fields, error };
+        Ok(id) => Ok(Redirect::to(&format!("/numbers/{id}?done=created")).into_response()),
+        Err(error) => {
+            let refused = Refused::by("buy", fields, error)?;
             Ok(trouble::told(&refused.error, shown(&app, account, &Markup::default(), Some(&refused)).await?))
         }
-        Err(error) => Err(error.into()),
     }
 }

@@ -4,8 +4,10 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 
+use super::kept;
+use super::trouble::Trouble;
 use crate::app::App;
 use crate::error::Result;
 use crate::id::AccountId;
@@ -23,8 +25,8 @@ impl FromRequestParts<App> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         match account(app, &parts.headers).await {
             Ok(Some(account)) => Ok(Self(account)),
-            Ok(None) => Err(Redirect::to("/").into_response()),
-            Err(error) => Err(error.into_response()),
+            Ok(None) => Err(kept::signed_out()),
+            Err(error) => Err(Trouble::from(error).into_response()),
         }
     }
 }

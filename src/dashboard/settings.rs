@@ -13,7 +13,7 @@ use super::session::{self, SignedIn};
 use super::trouble::{self, Answer};
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::AccountId;
 use crate::phone::accounts::{self, Account};
 use crate::phone::sign_ins::{self, Session};
@@ -63,6 +63,7 @@ fn project(account: &Account, refused: Option<&Refused>) -> Markup {
     };
     html! {
         p { (parts::id("the project's id", account.id.as_str())) }
+        (form.alert())
         form.inline method="post" action="/settings" { (form.line(name)) button.plain { "Save" } }
     }
 }
@@ -104,12 +105,11 @@ pub async fn rename(
     let (id, name) = (account.clone(), fields.get("name").trim().to_owned());
     match app.db.write(move |tx| accounts::rename(tx, &id, &name)).await {
         Ok(()) => Ok(Done::Saved.at("/settings")),
-        Err(error @ Error::Invalid(_)) => {
-            let refused = Refused { form: "project", fields, error };
+        Err(error) => {
+            let refused = Refused::by("project", fields, error)?;
             let page = page(&app, &account, &headers, &Markup::default(), Some(&refused)).await?;
             Ok(trouble::told(&refused.error, page))
         }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -112,11 +112,10 @@ pub async fn by_password(
             app.db.write(move |tx| sign_ins::open(tx, &opened, &account, now)).await?;
             Ok(opened_session(&app, &token))
         }
-        Err(error @ (Error::Refused { .. } | Error::Later { .. })) => {
-            let refused = Refused { form: "sign-in", fields, error };
+        Err(error) => {
+            let refused = Refused::by("sign-in", fields, error)?;
             Ok(trouble::told(&refused.error, page(Some(&refused))))
         }
-        Err(error) => Err(error.into()),
     }
 }
 

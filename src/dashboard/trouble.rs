@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use maud::html;
 
+use super::kept::Undone;
 use super::layout::Page;
 use crate::error::Error;
 
@@ -26,7 +27,13 @@ impl IntoResponse for Trouble {
         if let Error::Internal(cause) = &error {
             tracing::error!(?cause, "a page failed");
         }
-        told(&error, page(title(&error), &error.to_string()))
+        let (title, text) = (title(&error), error.to_string());
+        let mut response = told(&error, page(title, &text));
+        // What is malformed was not typed into a form of ours.
+        if !matches!(error, Error::Invalid(_)) {
+            response.extensions_mut().insert(Undone::Failed { title, text });
+        }
+        response
     }
 }
 

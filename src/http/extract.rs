@@ -171,17 +171,18 @@ pub async fn json_text(request: Request, most: usize) -> Result<Bytes> {
     Ok(body)
 }
 
-/// Takes the body of `request` in, whole. An answer that left while the body was still coming in would end the
+/// Takes the body of `request` in, whole, and answers it. An answer that left while the body was still coming in would end the
 /// connection, and the client's next request with it.
-pub async fn take_in(request: &mut Request, room: Room) -> Result<()> {
+pub async fn take_in(request: &mut Request, room: Room) -> Result<Bytes> {
     if request.body().is_end_stream() {
-        return Ok(());
+        return Ok(Bytes::new());
     }
     let body = std::mem::take(request.body_mut());
     let body = tokio::time::timeout(room.patience, read(body, room.bytes)).await;
     let late = |_| Error::field("", "json", format!("The body did not arrive within {:?}", room.patience));
-    *request.body_mut() = body.map_err(late)??.into();
-    Ok(())
+    let body = body.map_err(late)??;
+    *request.body_mut() = body.clone().into();
+    Ok(body)
 }
 
 /// For a field in which null says something that absence does not.

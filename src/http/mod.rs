@@ -201,7 +201,7 @@ async fn take_in(
     let most = request.body().size_hint().upper();
     let place = front.uploads.place(most, room).await?;
     let taken = extract::take_in(request, room).await;
-    allowed.and(taken).map(|()| place)
+    allowed.and(taken).map(|_| place)
 }
 
 async fn guard(

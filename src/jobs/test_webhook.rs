@@ -11,6 +11,7 @@ use crate::id::{ConversationId, DeliveryId, EventId, MessageId};
 use crate::phone::attempts::{self, Outcome};
 use crate::phone::deliveries::{self, Draft};
 use crate::phone::events::Kind;
+use crate::phone::idempotency::{self, Use};
 use crate::phone::webhooks::{Scope, Webhook};
 use crate::signature;
 
@@ -39,8 +40,8 @@ pub struct Tested {
     pub response_body: Option<String>,
 }
 
-/// Sends `sample` to `webhook` now.
-pub async fn run(app: &App, webhook: Webhook, sample: &Sample) -> Result<Tested> {
+/// Sends `sample` to `webhook` now; `key` is taken in the unit that logs it.
+pub async fn run(app: &App, webhook: Webhook, sample: &Sample, key: Option<Use>) -> Result<Tested> {
     let now = app.clock.now();
     let (id, event) = (DeliveryId::new(&app.ids), EventId::new(&app.ids));
     let kind = if webhook.scope == Scope::Number { Kind::MessageInbound } else { Kind::AgentMessage };
@@ -48,6 +49,7 @@ pub async fn run(app: &App, webhook: Webhook, sample: &Sample) -> Result<Tested>
     let (delivery, account, endpoint) = (id.clone(), webhook.account_id.clone(), webhook.id.clone());
     let (body, channel) = (payload.clone(), sample.channel.clone());
     let unit = move |tx: &mut Tx<'_>| {
+        key.as_ref().map_or(Ok(()), |key| idempotency::take(tx, key, delivery.as_str(), None, now))?;
         deliveries::insert(
             tx,
             &Draft {

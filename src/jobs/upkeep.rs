@@ -9,7 +9,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::phone::events::Emitter;
 use crate::phone::messages::settle;
-use crate::phone::{acts, attempts, idempotency, new_contacts, reaches, usage};
+use crate::phone::{acts, attempts, idempotency, new_contacts, passwords, reaches, usage};
 use crate::queue::{self, Class, Job, Task};
 
 const EVERY: Duration = Duration::from_mins(10);
@@ -95,6 +95,7 @@ pub async fn perform(app: &App, job: Job) {
                 | attempts::prune(tx, deliveries_before)?
                 | acts::prune(tx, keys_before)?
                 | new_contacts::prune(tx, now)?
+                | passwords::prune(tx, now)?
                 | reaches::prune(tx, now - Duration::from_secs(DAY))?)
         });
         match more.await {

@@ -41,9 +41,13 @@ pub fn get(tx: &mut Tx<'_>, id: &AccountId) -> Result<Account> {
     account.ok_or_else(|| Error::missing(Code::NotFound, "project", id))
 }
 
-/// The one account that has this id, or else this name; `None` also where several share the name.
+/// The account that has this id, or else the one that has this name; `None` also where several share the name.
 pub fn named(tx: &mut Tx<'_>, text: &str) -> Result<Option<AccountId>> {
-    let sql = "SELECT id FROM accounts WHERE id = ?1 OR name = ?1 LIMIT 2";
+    let id = AccountId::from_text(text);
+    if exists(tx, &id)? {
+        return Ok(Some(id));
+    }
+    let sql = "SELECT id FROM accounts WHERE name = ?1 LIMIT 2";
     let mut found: Vec<AccountId> = tx.query(sql, &[&text], |row| row.get(0))?;
     let one = found.pop();
     Ok(one.filter(|_| found.is_empty()))

@@ -23,6 +23,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 /// Failures are forgotten so long after the last one.
 const REMEMBERED: Duration = Duration::from_hours(1);
+/// Names whose hash begins with the same [`SHARED`] digits and that are remembered at a time: with 4,096 beginnings, made-up
+/// names fill 65,536 rows and no more.
+const ALIKE: i64 = 16;
+const SHARED: usize = 3;
 /// Compared with where there is no password, so that the answer takes as long.
 const DECOY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$YWdlbnRwaG9uZS1kZWNveQ$7xH4DB6nGe1zrEZpMyQDLqJ1KBOSpC2rsFrCxBnAWFo";
@@ -71,16 +75,18 @@ pub fn set(tx: &mut Tx<'_>, account: &AccountId, hash: &str, now: Time) -> Resul
 }
 
 /// Counts an attempt for `project`, known or not, before the password is looked at, so that attempts made at the same
-/// time count too. Refuses it while a pause lasts.
+/// time count too. Refuses it while a pause lasts, and where too many names are remembered to count another one.
 pub fn begin(tx: &mut Tx<'_>, project: &str, now: Time) -> Result<()> {
-    tx.execute("DELETE FROM sign_in_failures WHERE expires_at <= ?1", &[&now])?;
     let subject = subject(project);
     let known: Option<(i64, Time)> = tx.optional(
-        "SELECT failures, blocked_until FROM sign_in_failures WHERE subject = ?1",
-        &[&subject],
+        "SELECT failures, blocked_until FROM sign_in_failures WHERE subject = ?1 AND expires_at > ?2",
+        &[&subject, &now],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let (failures, blocked_until) = known.unwrap_or_default();
+    let (failures, blocked_until) = match known {
+        Some(known) => known,
+        None => (0, room(tx, &subject, now)?.unwrap_or_default()),
+    };
     if blocked_until > now {
         return Err(too_many(blocked_until, now));
     }
@@ -92,6 +98,29 @@ pub fn begin(tx: &mut Tx<'_>, project: &str, now: Time) -> Result<()> {
         &[&subject, &(failures + 1), &until, &(now + REMEMBERED)],
     )?;
     Ok(())
+}
+
+/// When there is room for another name, if there is none now. Known and unknown names share the room, so that a refusal
+/// does not tell them apart.
+fn room(tx: &mut Tx<'_>, subject: &str, now: Time) -> Result<Option<Time>> {
+    let first = &subject[..SHARED];
+    let last = format!("{first}g");
+    let (count, earliest): (i64, Option<Time>) = tx.one(
+        "SELECT COUNT(*), MIN(expires_at) FROM sign_in_failures WHERE subject >= ?1 AND subject < ?2 AND expires_at > ?3",
+        &[&first, &last, &now],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(earliest.filter(|_| count >= ALIKE))
+}
+
+/// Deletes what is forgotten, some hundred at a time; whether any are left.
+pub fn prune(tx: &mut Tx<'_>, now: Time) -> Result<bool> {
+    let deleted = tx.execute(
+        "DELETE FROM sign_in_failures WHERE subject IN
+             (SELECT subject FROM sign_in_failures WHERE expires_at <= ?1 LIMIT 500)",
+        &[&now],
+    )?;
+    Ok(deleted == 500)
 }
 
 /// The password was right: what came before counts no more.
@@ -142,6 +171,34 @@ mod tests {
         assert!(!is_right("a good password", None) && !is_right("a good password", Some("nonsense")));
         assert_ne!(stored, hash("a good password", [8; 16]).unwrap(), "salted");
         assert!(PasswordHash::new(DECOY).is_ok(), "the decoy takes as long as a real one");
+    }
+
+    #[tokio::test]
+    async fn made_up_names_fill_no_more_than_their_room_and_are_pruned() {
+        let (db, _ids, clock, _folder) = testing::db().await;
+        let alike: Vec<String> = (0..)
+            .map(|one| format!("name {one}"))
+            .filter(|name| subject(name).starts_with("abc"))
+            .take(17)
+            .collect();
+        let start = clock.now();
+        let attempt = |name: &str, now: Time| {
+            let name = name.to_owned();
+            db.write(move |tx| begin(tx, &name, now))
+        };
+        let rows =
+            || db.read(|tx| tx.one("SELECT COUNT(*) FROM sign_in_failures", &[], |row| row.get::<i64>(0)));
+        for name in &alike[..16] {
+            attempt(name, start).await.unwrap();
+        }
+        assert!(matches!(attempt(&alike[16], start).await, Err(Error::Later { seconds: 3600, .. })));
+        attempt(&alike[0], start).await.unwrap();
+        attempt("another name", start).await.unwrap();
+        assert_eq!(rows().await.unwrap(), 17);
+        let later = start + REMEMBERED;
+        attempt(&alike[16], later).await.unwrap();
+        assert!(!db.write(move |tx| prune(tx, later)).await.unwrap());
+        assert_eq!(rows().await.unwrap(), 1, "only what is remembered is kept");
     }
 
     #[tokio::test]

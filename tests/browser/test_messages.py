@@ -155,6 +155,52 @@ def test_what_cannot_be_sent_comes_back_into_the_field(api, show, shop, ada) -> 
     page.problems.clear()  # the browser notes the 500
 
 
+def test_a_text_that_fails_while_another_is_typed_stays_in_sight(show, shop, ada) -> None:
+    page, held = show(ada, thread=shop.number), []
+    page.route("**/sim/handsets/*/messages", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+    field = page.get_by_role("textbox", name="Message")
+    for text in ("The first", "The second"):
+        field.fill(text)
+        page.keyboard.press("Enter")
+    field.fill("Half a thought")
+    eventually(lambda: page.wait_for_timeout(10) or len(held) == 2, "both to be asked for")
+    for route in held:
+        route.fulfill(status=503, json={"error": "Unavailable", "message": "The disk is full"})
+    page.unroute("**/sim/handsets/*/messages")
+    unsent = phone(page, ada).locator(".unsent")
+    expect(unsent).to_have_text([re.compile("The first.*Not delivered"), re.compile("The second.*Not delivered")])
+    expect(field).to_have_value("Half a thought")
+    shop.send(ada.number, "Meanwhile")
+    expect(message(phone(page, ada), "Meanwhile")).to_be_visible()
+    expect(page.locator(".log > li").last).to_contain_text("The second")
+    unsent.first.get_by_role("button", name="Try again").click()
+    expect(message(phone(page, ada), "The first")).to_contain_text("Delivered")
+    page.get_by_role("link", name="Back to the conversations").click()
+    page.get_by_role("link", name=re.compile("Not delivered")).click()
+    expect(field).to_have_value("Half a thought")
+    unsent.get_by_role("button", name="Delete").click()
+    expect(unsent).to_have_count(0)
+    assert [row["body"] for row in shop.history(ada.number)] == ["Meanwhile", "The first"]
+    page.problems.clear()  # the browser notes the 503
+
+
+def test_what_is_written_outlives_the_session(show, shop, ada) -> None:
+    page = show(ada, thread=shop.number)
+    shop.send(ada.number, "Hello")
+    expect(message(phone(page, ada), "Hello")).to_contain_text("Read")  # it is all there and connected
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    field = page.get_by_role("textbox", name="Message")
+    field.fill("Do not lose me")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="You are not signed in any more")).to_be_visible()
+    expect(field).to_have_value("Do not lose me")
+    page.context.add_cookies(cookies)
+    field.press("Enter")
+    expect(message(phone(page, ada), "Do not lose me")).to_contain_text("Delivered")
+    page.problems.clear()  # the browser notes the 401
+
+
 def test_a_draft_waits_in_its_conversation(api, show, shop, ada) -> None:
     other = Line(api, agent="Support")
     other.send(ada.number, "Anything else?")

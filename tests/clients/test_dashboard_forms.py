@@ -35,8 +35,13 @@ def test_a_form_that_another_site_posts_is_refused(path, browser) -> None:
 
 @pytest.mark.parametrize("path", [path for path in FORMS if path not in ("/sign-in", "/sign-out")])
 def test_a_form_needs_a_session(path, server) -> None:
-    answer = client(server.origin, None).post(path, data={"name": "x"}, headers=SAME)
+    browser = client(server.origin, None)
+    answer = browser.post(path, headers=SAME)
     assert (answer.status_code, answer.headers["location"]) == (303, "/"), path
+    answer = browser.post(path, data={"name": "what was typed"}, headers=SAME)
+    assert answer.status_code == 401 and "what was typed" in answer.text, "it is not lost"
+    answer = browser.post(path, data={"password": "what was typed"}, headers=SAME)
+    assert answer.status_code == 303 and "what was typed" not in answer.text, "unless it is secret"
 
 
 def test_every_form_of_every_page_is_among_these(account, browser) -> None:
@@ -130,7 +135,9 @@ def test_metadata_is_edited_as_json(account, browser) -> None:
         page = browser.refused(f"{path}/metadata", {"metadata": wrong}, 422)
         assert why in page and wrong[:8] in page, wrong[:20]
     assert account.ok("GET", f"/v1{path}")["metadata"] == {"step": 1, "who": "Zoë"}
-    browser.submit(f"{path}/metadata", {"metadata": "  "})
+    page = browser.page(path)
+    shown = re.search(r'action="[^"]+/metadata"><input type="hidden" name="shown" value="(\w+)"', page)[1]
+    browser.submit(f"{path}/metadata", {"metadata": "  ", "shown": shown})
     assert account.ok("GET", f"/v1{path}")["metadata"] is None
 
 

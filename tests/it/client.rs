@@ -39,35 +39,52 @@ pub struct Request<'a> {
 
 /// Sends `request` and leaves the answer unread; dropping the stream hangs up.
 pub async fn send(address: SocketAddr, request: Request<'_>) -> TcpStream {
-    let mut stream = TcpStream::connect(address).await.unwrap();
     let body = request.body.map(Value::to_string).unwrap_or_default();
+    write(address, request, request.body.map(|_| "application/json"), &body).await
+}
+
+/// Posts a form as a page of this server does, and leaves the answer unread.
+pub async fn post(address: SocketAddr, path: &str, cookie: &str, fields: &[(&str, &str)]) -> TcpStream {
+    let headers = [("cookie", cookie), ("sec-fetch-site", "same-origin")];
+    let request = Request { method: "POST", path, headers: &headers, body: None };
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    write(address, request, Some("application/x-www-form-urlencoded"), &body).await
+}
+
+async fn write(address: SocketAddr, request: Request<'_>, kind: Option<&str>, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     let mut text = format!(
         "{} {} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n",
         request.method,
         request.path,
         body.len()
     );
-    if request.body.is_some() {
-        text.push_str("content-type: application/json\r\n");
+    if let Some(kind) = kind {
+        text.extend(["content-type: ", kind, "\r\n"]);
     }
     for (name, value) in request.headers {
         text.extend([name, ": ", value, "\r\n"]);
     }
     text.push_str("\r\n");
-    text.push_str(&body);
+    text.push_str(body);
     stream.write_all(text.as_bytes()).await.unwrap();
     stream
 }
 
 /// Sends `request` and reads the answer.
 pub async fn call(address: SocketAddr, request: Request<'_>) -> Answer {
-    let mut stream = send(address, request).await;
+    let answer = read(send(address, request).await).await;
+    schema::check(request.method, request.path, answer.status, &answer.body);
+    answer
+}
+
+/// The answer that comes by `stream`.
+pub async fn read(mut stream: TcpStream) -> Answer {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer has a head");
     let body = answer.split_off(end + 4);
     let head = String::from_utf8(answer).expect("a head is text");
     let status = head[9..12].parse().expect("a status is a number");
-    schema::check(request.method, request.path, status, &body);
     Answer { status, head, body }
 }

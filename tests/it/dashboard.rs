@@ -1,32 +1,17 @@
-//! What of the dashboard hangs on time: links and sessions end, and the meter is added up for the charts.
+//! What of the dashboard hangs on time: links and sessions end, failures to sign in are forgotten, and the meter is added
+//! up for the charts.
 
 use std::time::Duration;
 
-use agentphone::phone::{accounts, sign_ins};
+use agentphone::phone::{accounts, passwords};
 
-use crate::client::{self, Answer, Request};
+use crate::browser::{Browser, cookie, link, page};
+use crate::client;
 use crate::server::{ADA, TestServer};
 use crate::wait::until_true;
 
 const DAY: Duration = Duration::from_hours(24);
 const SECOND: Duration = Duration::from_secs(1);
-
-/// A new sign-in link's path.
-async fn link(server: &TestServer, token: &'static str) -> String {
-    let now = server.setting.clock.now();
-    server
-        .write(move |tx| {
-            let account = accounts::list(tx)?.remove(0).id;
-            sign_ins::create_link(tx, &sign_ins::hash(token), &account, now)
-        })
-        .await;
-    format!("/sign-in?token={token}")
-}
-
-async fn page(server: &TestServer, path: &str, cookie: &str) -> Answer {
-    let headers = [("cookie", cookie)];
-    client::call(server.address, Request { method: "GET", path, headers: &headers, body: None }).await
-}
 
 #[tokio::test]
 async fn a_session_ends_after_thirty_days_and_a_link_after_one() {
@@ -34,7 +19,7 @@ async fn a_session_ends_after_thirty_days_and_a_link_after_one() {
     let (used, unused) = (link(&server, "used").await, link(&server, "unused").await);
     let opened = page(&server, &used, "").await;
     assert_eq!(opened.status, 303);
-    let cookie = opened.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let cookie = cookie(&opened);
     server.advance(Duration::from_secs(24 * 3600 - 1));
     assert_eq!(page(&server, &unused, "").await.status, 303, "the link still works");
     let late = link(&server, "late").await;
@@ -58,9 +43,42 @@ async fn the_meter_is_added_up_for_the_charts() {
     server.send(&line, ADA, "Hello again").await;
     server.advance(Duration::from_mins(20));
     until_true("both sums", async || server.column(sums).await.len() == 2).await;
-    let opened = page(&server, &link(&server, "link").await, "").await;
-    let cookie = opened.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
-    let usage = page(&server, "/usage?days=7", &cookie).await;
-    let text = String::from_utf8(usage.body).unwrap();
+    let text = Browser::of(&server).await.page("/usage?days=7").await;
     assert!(text.contains("<span class=\"label\">Sent</span><strong>2</strong>"), "{text}");
+}
+
+/// Signs in as somebody who types this; answers the status.
+async fn sign_in(server: &TestServer, project: &str, password: &str) -> u16 {
+    let fields = [("project", project), ("password", password)];
+    client::read(client::post(server.address, "/sign-in", "", &fields).await).await.status
+}
+
+#[tokio::test]
+async fn a_project_that_is_named_like_the_id_of_another_does_not_keep_it_out() {
+    let server = TestServer::start().await;
+    server.stranger().await;
+    let hash = passwords::hash("the right password", [7; 16]).unwrap();
+    let now = server.setting.clock.now();
+    let unit = move |tx: &mut agentphone::db::Tx<'_>| {
+        let accounts = accounts::list(tx)?;
+        let [first, second] = [&accounts[0].id, &accounts[1].id];
+        passwords::set(tx, first, &hash, now)?;
+        accounts::rename(tx, second, first.as_str())?;
+        Ok(first.to_string())
+    };
+    let first = server.write(unit).await;
+    assert_eq!(sign_in(&server, &first, "the right password").await, 303);
+    assert_eq!(sign_in(&server, &first, "the wrong password").await, 401);
+}
+
+#[tokio::test]
+async fn failures_to_sign_in_are_deleted_when_they_are_forgotten() {
+    let server = TestServer::start().await;
+    for name in ["nobody", "somebody"] {
+        assert_eq!(sign_in(&server, name, "a password").await, 401);
+    }
+    let rows = "SELECT subject FROM sign_in_failures";
+    assert_eq!(server.column(rows).await.len(), 2);
+    server.advance(Duration::from_mins(61));
+    until_true("nothing to be left", async || server.column(rows).await.is_empty()).await;
 }

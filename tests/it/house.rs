@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 /// No file is longer.
 const LINES: usize = 500;
 
+/// All files that pages load weigh no more together.
+const ASSET_BYTES: u64 = 150_000;
+
 /// Every Rust file under `folder` with its path from the root of the project.
 pub fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -73,4 +76,21 @@ fn every_file_says_what_it_is() {
         .map(|(path, _)| path)
         .collect();
     assert!(silent.is_empty(), "no `//!` on top: {silent:?}");
+}
+
+#[test]
+fn the_files_of_all_pages_together_are_light() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dashboard/assets");
+    let (mut folders, mut weight) = (vec![root], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                weight += entry.metadata().unwrap().len();
+            }
+        }
+    }
+    assert!((1..=ASSET_BYTES).contains(&weight), "{weight} bytes");
 }

@@ -8,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
 // What the tests stand on.
+mod browser;
 mod client;
 mod place;
 mod receiver;
@@ -26,8 +27,9 @@ mod order;
 mod sending;
 mod waking;
 
-// What hangs on time.
+// The dashboard: what hangs on time, and its forms.
 mod dashboard;
+mod forms;
 // What carriers bring in.
 mod arrivals;
 // Contract 6 and 7: what only iMessage has.

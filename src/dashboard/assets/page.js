@@ -55,6 +55,12 @@ addEventListener("click", (event) => {
   const button = event.target.closest?.("button[data-copy]");
   if (button) copy(button);
 });
+// The server lets a form act once; this spares it the second click.
+addEventListener("submit", ({ defaultPrevented, submitter, target }) => {
+  if (defaultPrevented || target.method !== "post" || !submitter) return;
+  setTimeout(() => (submitter.disabled = true));
+  setTimeout(() => (submitter.disabled = false), 5000);
+});
 document.querySelector("nav [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
 // The newest of a conversation is at its end; a message that was looked for is somewhere before.
 const sought = document.querySelector(".bubbles :target");

@@ -13,7 +13,7 @@ async function ask(path, body, signal) {
   const plain = body instanceof FormData ? { body } : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   const answer = await fetch(`/api/v1/${path}`, { method: "POST", signal, ...plain });
   if (answer.ok) return answer;
-  if (answer.status === 401) throw new Error("You are no longer signed in. Reload the page.");
+  if (answer.status === 401) throw new Error("You are not signed in any more. Sign in in another tab, then try again.");
   const said = await answer.json().catch(() => ({}));
   throw new Error(said.message ?? `The server answered ${answer.status}.`);
 }

@@ -2,9 +2,10 @@
 
 import { summary } from "./bubble.js";
 import { ask } from "./sim.js";
-import { button, element, foreign, icon, plain } from "./words.js";
+import { button, element, foreign, icon, onSubmit, plain } from "./words.js";
 
 const TYPING_EVERY_MILLIS = 3000;
+const EMPTY = { body: "", files: [], parent: null };
 
 export class Compose {
   constructor(phone) {
@@ -13,14 +14,12 @@ export class Compose {
     this.text = phone.find("textarea");
     this.input = phone.find(".attach input");
     this.drafts = new Map(); // what was written and not sent yet, by thread
+    this.unsent = new Set(); // what was sent and did not leave
     this.thread = "";
     this.files = [];
     this.parent = null; // the text that is answered
     this.toldTyping = 0;
-    this.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.submit();
-    });
+    onSubmit(this.form, () => this.submit());
     this.text.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && this.parent) this.replyTo(null);
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -58,14 +57,10 @@ export class Compose {
   /** Shows the draft of another thread. */
   turnTo(other) {
     if (other === this.thread) return;
-    this.drafts.set(this.thread, { text: this.text.value, files: this.files, parent: this.parent });
+    this.drafts.set(this.thread, { body: this.text.value, files: this.files, parent: this.parent });
     this.thread = other;
-    const { text, files, parent } = this.drafts.get(other) ?? { text: "", files: [], parent: null };
-    [this.files, this.parent] = [files, parent];
     this.complain("");
-    this.write(text);
-    this.drawPicked();
-    this.drawParent();
+    this.fill(this.drafts.get(other) ?? EMPTY);
   }
 
   /** What the field says it takes, and whether this phone may write here at all. */
@@ -140,30 +135,56 @@ export class Compose {
     return element("li", "", shown, button("drop", `Remove ${plain(file.name)}`, drop, icon("close")));
   }
 
-  /** Off it goes; what could not be sent comes back into the field. */
-  async submit() {
-    const [to, body, files, parent] = [this.thread, this.text.value, this.files, this.parent];
-    if (!body.trim() && !files.length) return;
-    this.complain("");
-    [this.files, this.parent, this.toldTyping] = [[], null, 0];
-    this.write("");
+  /** What is in the field: a text, files, and the text that they answer. */
+  fill({ body, files, parent }) {
+    [this.files, this.parent] = [files, parent];
+    this.write(body);
     this.drawPicked();
     this.drawParent();
+  }
+
+  submit() {
+    const text = { to: this.thread, body: this.text.value, files: this.files, parent: this.parent };
+    if (!text.body.trim() && !text.files.length) return;
+    this.toldTyping = 0;
+    this.fill(EMPTY);
     this.focus();
+    this.send(text);
+  }
+
+  /** Off it goes; what could not be sent comes back into the field, or below the others where that is taken. */
+  async send(text) {
+    this.complain("");
     try {
-      await this.send(to, body, files, parent);
+      await this.post(text);
     } catch (error) {
+      const isFree = this.thread === text.to && !this.text.value && !this.files.length && !this.parent;
+      if (isFree) this.fill(text);
+      else this.unsent.add(text);
+      this.phone.thread.drawUnsent();
       this.complain(`Not sent: ${error.message}`);
-      if (this.thread !== to || this.text.value || this.files.length) return;
-      [this.files, this.parent] = [files, parent];
-      this.write(body);
-      this.drawPicked();
-      this.drawParent();
     }
   }
 
+  /** What did not leave from the open thread, each with what can be done about it. */
+  drawUnsent() {
+    const mine = [...this.unsent].filter(({ to }) => to === this.thread);
+    return mine.map((text) => {
+      const end = (act) => () => {
+        this.unsent.delete(text);
+        this.phone.thread.drawUnsent();
+        act();
+      };
+      const content = element("div", "content", ...text.files.map(({ name }) => element("p", "body", foreign(name))));
+      if (text.body) content.append(foreign(text.body, "body"));
+      const acts = element("p", "marks", "Not delivered ", button("", "", end(() => this.send(text)), "Try again"), " ",
+        button("", "", end(() => this.focus()), "Delete"));
+      return element("li", `unsent mine ${this.phone.channelOf(text.to)}`, element("div", "bubble", content), acts);
+    });
+  }
+
   /** Pictures are put where a server can fetch them, then the text names them. */
-  async send(to, body, files, parent) {
+  async post({ to, body, files, parent }) {
     const media_urls = [];
     for (const file of files) media_urls.push((await ask("POST", "/sim/media", file)).url);
     const reply = parent ? { reply_to: parent.id } : {};

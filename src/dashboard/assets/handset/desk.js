@@ -135,13 +135,16 @@ function connect() {
   source.addEventListener("error", () => {
     const isOver = source.readyState === EventSource.CLOSED;
     state.textContent = isOver ? "These phones cannot be shown." : "Not connected. Trying again…";
-    if (isOver) readShelf(); // leads to signing in, if that is why
+    if (isOver) readShelf(); // says it, if nobody is signed in any more
   });
 }
 
 addEventListener("popstate", arrange);
 addEventListener("hashchange", arrange);
-document.addEventListener("visibilitychange", () => phones.forEach((phone) => phone.attend()));
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && stream.readyState === EventSource.CLOSED) connect();
+  phones.forEach((phone) => phone.attend());
+});
 document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[data-desk]");
   if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;

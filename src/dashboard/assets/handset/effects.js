@@ -3,11 +3,10 @@
 
 import { EFFECTS } from "./bubble.js";
 import { SCENES, perform } from "./particles.js";
-import { element, icon } from "./words.js";
+import { element, icon, isStill } from "./words.js";
 
 const STILL_MILLIS = 2000;
-
-const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const REST = { transform: "none" };
 
 const BUBBLE = { slam, loud, gentle, invisible: () => Promise.resolve() };
 const SCREEN = { spotlight, echo, love };
@@ -56,18 +55,18 @@ async function slam(box, item) {
       { transform: "scale(5) rotate(-8deg)", opacity: 0 },
       { transform: "scale(.92)", opacity: 1, offset: 0.55 },
       { transform: "scale(1.04)", offset: 0.75 },
-      { transform: "none" },
+      REST,
     ],
     { duration: 700, easing: "cubic-bezier(.5,0,.8,.4)" },
   );
-  const jolt = [{ transform: "none" }, { transform: "translateY(-7px) rotate(.6deg)" }, { transform: "translateY(3px)" }, { transform: "none" }];
+  const jolt = [REST, { transform: "translateY(-7px) rotate(.6deg)" }, { transform: "translateY(3px)" }, REST];
   for (const other of others) other.animate(jolt, { duration: 320, delay: 360, easing: "ease-out" });
   await over(fall);
 }
 
 async function loud(box) {
   const shake = [-4, 4, -4, 4, -3, 3].map((turn) => ({ transform: `scale(1.7) rotate(${turn}deg)` }));
-  await over(box.animate([{ transform: "scale(.6)" }, ...shake, { transform: "none" }], { duration: 1100, easing: "ease-in-out" }));
+  await over(box.animate([{ transform: "scale(.6)" }, ...shake, REST], { duration: 1100, easing: "ease-in-out" }));
 }
 
 async function gentle(box) {
@@ -90,7 +89,7 @@ async function spotlight(place, box, stage) {
   place.append(beam);
   const frames = [
     { opacity: 0, transform: "translate(-60%, -30%)" }, { opacity: 1, transform: "translate(18%, 4%)", offset: 0.25 },
-    { opacity: 1, transform: "none", offset: 0.4 }, { opacity: 1, transform: "none", offset: 0.85 }, { opacity: 0, transform: "none" },
+    { opacity: 1, ...REST, offset: 0.4 }, { opacity: 1, ...REST, offset: 0.85 }, { opacity: 0, transform: "none" },
   ];
   await over(beam.animate(frames, { duration: 3600, easing: "ease-in-out" }));
 }
@@ -100,8 +99,7 @@ async function echo(place, box, stage) {
   const flights = Array.from({ length: 26 }, (_, index) => {
     const copy = box.querySelector(".content").cloneNode(true);
     const holder = element("div", `${box.closest(".message").className} copy`, element("div", "bubble", copy));
-    holder.style.left = `${x}px`;
-    holder.style.top = `${y}px`;
+    Object.assign(holder.style, { left: `${x}px`, top: `${y}px` });
     place.append(holder);
     const aside = (Math.random() - 0.5) * stage.clientWidth * 1.1;
     const up = -(0.2 + Math.random()) * stage.clientHeight * 0.8;
@@ -115,8 +113,7 @@ async function echo(place, box, stage) {
 async function love(place, box, stage) {
   const { x, y } = middle(box, stage);
   const heart = element("div", "heart", icon("love"));
-  heart.style.left = `${x}px`;
-  heart.style.top = `${y}px`;
+  Object.assign(heart.style, { left: `${x}px`, top: `${y}px` });
   place.append(heart);
   const at = (aside, up, scale) => `translate(calc(-50% + ${aside}px), calc(-50% + ${up}px)) scale(${scale})`;
   const frames = [

@@ -1,35 +1,27 @@
 // Invisible ink: a cover of drifting dust over a text or a picture. A pointer, a click or a key blows it away for a while.
 
+import { button, element, isStill } from "./words.js";
+
 const SHOWN_MILLIS = 8000;
 const DUST_PER_PIXEL = 1 / 14;
 const FRAME_MILLIS = 50;
 
-const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
 /** The cover for `content`, which lies in `box`. */
 export function cover(box, content) {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.className = "ink";
-  const dust = document.createElement("canvas");
-  made.append(dust);
+  const dust = element("canvas");
+  const made = button("ink", "", () => set(!box.classList.contains("covered")), dust);
   let timer = null;
 
   const set = (isHidden) => {
     clearTimeout(timer);
     box.classList.toggle("covered", isHidden);
-    if (isHidden) content.setAttribute("aria-hidden", "true");
-    else content.removeAttribute("aria-hidden");
+    content.ariaHidden = isHidden || null;
     content.inert = isHidden;
-    made.setAttribute("aria-label", isHidden ? "Invisible ink: show the message" : "Cover the message again");
+    made.ariaLabel = isHidden ? "Invisible ink: show the message" : "Cover the message again";
     if (isHidden) drift(made, dust, box);
     else timer = setTimeout(() => set(true), SHOWN_MILLIS);
   };
 
-  made.addEventListener("click", (event) => {
-    if (event.detail === 0 || !box.classList.contains("covered")) set(!box.classList.contains("covered"));
-    else set(false);
-  });
   made.addEventListener("pointerenter", ({ pointerType }) => pointerType === "mouse" && set(false));
   set(true);
   return made;
@@ -45,7 +37,7 @@ function drift(made, canvas, box) {
       before = now;
       if (!grains.length || canvas.width !== made.offsetWidth) scatter(grains, canvas, made);
       paint(grains, canvas, getComputedStyle(box).color);
-      if (still()) return;
+      if (isStill()) return;
     }
     if (made.isConnected || !before) requestAnimationFrame(frame);
   };

@@ -48,6 +48,7 @@ export class List {
     if (bubble) top.append(element("time", "", briefly(bubble.at)));
     const preview = foreign(bubble ? summary(bubble) : "No messages yet", "preview");
     if (unseen) preview.prepend(element("span", "unseen", `${unseen} new. `));
+    if ([...phone.compose.unsent].some(({ to }) => to === other)) preview.prepend(element("b", "problem", "Not delivered. "));
     link.append(element("span", "words", top, preview));
     return element("li", "", link);
   }

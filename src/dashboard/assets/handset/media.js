@@ -76,13 +76,13 @@ function enlarge(urls, index, phone) {
   });
 }
 
+const called = (group, ariaRoleDescription, ariaLabel) =>
+  Object.assign(group, { role: "group", ariaRoleDescription, ariaLabel });
+
 function carousel(urls, phone, whenShown) {
   const slides = urls.map((_, index) => {
     const slide = element("div", "slide", picture(urls, index, phone, whenShown));
-    slide.setAttribute("role", "group");
-    slide.setAttribute("aria-roledescription", "slide");
-    slide.setAttribute("aria-label", `${index + 1} of ${urls.length}`);
-    return slide;
+    return called(slide, "slide", `${index + 1} of ${urls.length}`);
   });
   const strip = element("div", "strip", ...slides);
   const count = element("p", "count");
@@ -107,10 +107,7 @@ function carousel(urls, phone, whenShown) {
       mark();
     }, SETTLED_MILLIS);
   });
-  const made = element("div", "carousel", strip, before, after, count);
-  made.setAttribute("role", "group");
-  made.setAttribute("aria-roledescription", "carousel");
-  made.setAttribute("aria-label", `${urls.length} pictures`);
+  const made = called(element("div", "carousel", strip, before, after, count), "carousel", `${urls.length} pictures`);
   made.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;

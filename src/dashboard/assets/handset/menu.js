@@ -24,7 +24,7 @@ export function openMenu(thread, item, bubble) {
   const lifted = item.querySelector(".line").cloneNode(true);
   lifted.querySelector(".handles")?.remove();
   lifted.inert = true;
-  lifted.setAttribute("aria-hidden", "true");
+  lifted.ariaHidden = true;
   const holder = element("div", item.className.replace("message", "lifted"), lifted);
   const choose = (reaction) => {
     close();

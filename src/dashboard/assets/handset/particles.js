@@ -9,7 +9,7 @@ const one = (list) => list[Math.floor(Math.random() * list.length)];
 const many = (count, make) => Array.from({ length: count }, (_, index) => make(index));
 
 /** Plays a scene on `canvas`; the promise is kept when it is over or the canvas is gone. */
-export function perform(canvas, { seconds, set }) {
+export function perform(canvas, { seconds, set, leavesTrails }) {
   const { clientWidth: width, clientHeight: height } = canvas;
   const sharp = Math.min(devicePixelRatio, 2);
   [canvas.width, canvas.height] = [width * sharp, height * sharp];
@@ -22,6 +22,7 @@ export function perform(canvas, { seconds, set }) {
     const frame = (now) => {
       const time = (now - began) / 1000;
       if (time >= seconds || !canvas.isConnected) return done();
+      if (!leavesTrails) pen.clearRect(0, 0, width, height);
       draw(pen, Math.max(time, 0), Math.min((now - before) / 1000, 0.05));
       before = now;
       requestAnimationFrame(frame);
@@ -36,7 +37,6 @@ function confetti(width, height) {
     spin: between(2, 9), size: between(6, 11), colour: one(COLOURS), isRound: Math.random() < 0.25,
   }));
   return (pen, time, step) => {
-    pen.clearRect(0, 0, width, height);
     for (const paper of papers) {
       paper.y += paper.fall * step;
       pen.save();
@@ -88,7 +88,6 @@ function balloons(width, height) {
   }));
   crowd.sort((a, b) => a.size - b.size);
   return (pen, time, step) => {
-    pen.clearRect(0, 0, width, height);
     for (const one of crowd) {
       one.y -= one.rise * step;
       const lean = Math.sin(time * 1.6 + one.phase);
@@ -142,7 +141,6 @@ function celebration(width, height, seconds) {
     colour: one(["#ffd75e", "#ffb21e", "#fff3c4", "#ff8f1f"]), phase: between(0, TURN),
   }));
   return (pen, time) => {
-    pen.clearRect(0, 0, width, height);
     pen.globalCompositeOperation = "lighter";
     for (const { at, way, speed, size, colour, phase } of stars) {
       const age = time - at;
@@ -159,8 +157,6 @@ function celebration(width, height, seconds) {
 function lasers(width, height, seconds) {
   const beams = many(12, (index) => ({ from: index % 2 ? width : 0, phase: between(0, TURN), speed: between(1.1, 2.4), hue: index * 31 }));
   return (pen, time) => {
-    pen.globalCompositeOperation = "source-over";
-    pen.clearRect(0, 0, width, height);
     pen.globalCompositeOperation = "lighter";
     const glow = Math.min(1, time * 2, (seconds - time) * 2);
     for (const { from, phase, speed, hue } of beams) {
@@ -181,7 +177,7 @@ function lasers(width, height, seconds) {
 export const SCENES = {
   confetti: { seconds: 4.5, set: confetti },
   balloons: { seconds: 5.5, set: balloons },
-  fireworks: { seconds: 5, set: fireworks },
+  fireworks: { seconds: 5, set: fireworks, leavesTrails: true },
   celebration: { seconds: 4.5, set: celebration },
   lasers: { seconds: 4, set: lasers },
 };

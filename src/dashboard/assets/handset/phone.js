@@ -84,8 +84,8 @@ export class Phone {
     const { name, imessage } = this.row;
     this.find(".owner").textContent = name || pretty(this.number);
     this.find(".about").textContent = `${name ? `${pretty(this.number)} · ` : ""}${imessage ? "iMessage" : "SMS only"}`;
-    this.element.setAttribute("aria-label", `Phone of ${plain(name || this.number)}`);
-    this.find(".put-away").setAttribute("aria-label", `Put the phone of ${plain(name || this.number)} away`);
+    this.element.ariaLabel = `Phone of ${plain(name || this.number)}`;
+    this.find(".put-away").ariaLabel = `Put the phone of ${plain(name || this.number)} away`;
     this.find(".settings").replaceChildren(face(name ?? "", this.number));
     this.list.draw();
     this.thread.drawTop();

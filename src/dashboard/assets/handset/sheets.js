@@ -2,12 +2,12 @@
 
 import { modal } from "./modal.js";
 import { ask } from "./sim.js";
-import { button, element, face, foreign, icon, plain, pretty } from "./words.js";
+import { button, element, face, foreign, icon, onSubmit, plain, pretty } from "./words.js";
 
 /** A sheet with a title and a way out; answers it with its body and its place for problems. */
 function sheet(phone, title) {
   const problem = element("p", "problem");
-  problem.setAttribute("role", "alert");
+  problem.role = "alert";
   const body = element("div", "inside");
   const done = button("done", "", () => close(), "Done");
   const card = element("div", "card-sheet", element("header", "", element("h4", "", title), done), problem, body);
@@ -24,27 +24,25 @@ function sheet(phone, title) {
   return { body, close, attempt };
 }
 
+const input = (settings) => Object.assign(element("input"), settings);
+
+/** A field by itself, with the button that does `act`. */
+const single = (label, control, verb, act) =>
+  onSubmit(element("form", "name-form", field(label, control), element("button", "save", verb)), act);
+
 function field(label, control) {
   return element("label", "field-row", element("span", "", label), control);
 }
 
 function toggle(label, isOn, change) {
-  const box = element("input");
-  Object.assign(box, { type: "checkbox", checked: isOn });
-  box.setAttribute("role", "switch");
+  const box = input({ type: "checkbox", role: "switch", checked: isOn });
   box.addEventListener("change", () => change(box.checked));
   return element("label", "switch", box, element("span", "", label));
 }
 
 function nameField(value, label, save) {
-  const input = element("input");
-  Object.assign(input, { value, maxLength: 100, autocomplete: "off", dir: "auto" });
-  const form = element("form", "name-form", field(label, input), element("button", "save", "Save"));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    save(input.value.trim());
-  });
-  return form;
+  const name = input({ value, maxLength: 100, autocomplete: "off", dir: "auto" });
+  return single(label, name, "Save", () => save(name.value.trim()));
 }
 
 /** Other people's phones that can be in a group. */
@@ -64,22 +62,17 @@ export function newSheet(phone) {
   const line = phone.desk.select.cloneNode(true);
   Object.assign(line, { hidden: false, id: "", className: "" });
   const people = able(phone).map(({ number }) => {
-    const box = element("input");
-    Object.assign(box, { type: "checkbox", value: number });
-    return element("label", "pick", person(phone, number), box);
+    return element("label", "pick", person(phone, number), input({ type: "checkbox", value: number }));
   });
-  const name = element("input");
-  Object.assign(name, { maxLength: 100, autocomplete: "off", placeholder: "Optional", dir: "auto" });
+  const name = input({ maxLength: 100, autocomplete: "off", placeholder: "Optional", dir: "auto" });
   const others = element("fieldset", "group", element("legend", "", "With other people, as a group"),
     ...(people.length ? people : [element("p", "about", "No other phone has iMessage.")]), field("Group name", name));
   const go = element("button", "main", "Start");
-  const form = element("form", "", field("To", line), others, go);
   const isBlue = () => phone.row.imessage && line.selectedOptions[0].dataset.kind === "iMessage";
   const adapt = () => (others.disabled = others.hidden = !isBlue());
   line.addEventListener("change", adapt);
   adapt();
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
+  const start = () => {
     const chosen = [...others.querySelectorAll("input:checked")].map(({ value }) => value);
     attempt(async () => {
       const wish = { number: line.value, members: [phone.number, ...chosen], name: name.value.trim() || null };
@@ -87,8 +80,8 @@ export function newSheet(phone) {
       close();
       phone.desk.open(phone.number, thread);
     });
-  });
-  body.append(form);
+  };
+  body.append(onSubmit(element("form", "", field("To", line), others, go), start));
   line.focus();
 }
 
@@ -122,7 +115,7 @@ export function threadSheet(phone, other) {
       close();
     });
   const list = element("ul", "members");
-  list.setAttribute("aria-label", "Members");
+  list.ariaLabel = "Members";
   list.append(element("li", "", person(phone, group.number), element("span", "about", "Agent")));
   for (const member of group.members) {
     const members = group.members.filter((one) => one !== member);
@@ -143,10 +136,5 @@ export function threadSheet(phone, other) {
 function adding(phone, rest, add) {
   const select = element("select");
   select.append(...rest.map(({ number }) => new Option(`${plain(phone.desk.name(number))} · ${number}`, number)));
-  const form = element("form", "name-form", field("Add a person", select), element("button", "save", "Add"));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    add(select.value);
-  });
-  return form;
+  return single("Add a person", select, "Add", () => add(select.value));
 }

@@ -1,7 +1,7 @@
 // The list of every phone: as buttons above the desk, as cards while it is empty, and the form for another one.
 
 import { ask, pathOf } from "./sim.js";
-import { bare, briefly, element, face, foreign, icon, isNumber, plain, pretty } from "./words.js";
+import { bare, briefly, element, face, foreign, icon, isNumber, onSubmit, plain, pretty } from "./words.js";
 
 const find = (name) => document.getElementById(name);
 
@@ -12,15 +12,12 @@ export class Shelf {
     this.problem = this.form.querySelector(".problem");
     find("new").addEventListener("click", () => this.show(this.form.hidden));
     this.form.addEventListener("keydown", (event) => event.key === "Escape" && this.show(false));
-    this.form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.add(new FormData(this.form));
-    });
+    onSubmit(this.form, () => this.add(new FormData(this.form)));
   }
 
   show(isShown) {
     this.form.hidden = !isShown;
-    find("new").setAttribute("aria-expanded", isShown);
+    find("new").ariaExpanded = isShown;
     if (isShown) this.form.elements.number.focus();
     else find("new").focus();
   }
@@ -57,7 +54,7 @@ export class Shelf {
     const chip = element("button", "chip", face(name ?? "", number), foreign(name || pretty(number)));
     chip.type = "button";
     chip.dataset.number = number;
-    chip.setAttribute("aria-pressed", isOnDesk);
+    chip.ariaPressed = isOnDesk;
     chip.title = plain(isOnDesk ? `Put ${name || number} away` : `Put ${name || number} on the desk`);
     chip.addEventListener("click", () => (isOnDesk ? this.desk.putAway(number) : this.desk.take(number)));
     return element("li", "", chip);

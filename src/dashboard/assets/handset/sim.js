@@ -16,10 +16,8 @@ export async function ask(method, path, body) {
   const response = await fetch(path, options).catch(() => {
     throw new Error("The server does not answer. Is it running?");
   });
-  if (response.status === 401) {
-    location.assign("/");
-    throw new Error("You are not signed in any more.");
-  }
+  // The page stays: leaving it would lose what is being written.
+  if (response.status === 401) throw new Error("You are not signed in any more. Sign in in another tab, then try again.");
   const answer = await response.json().catch(() => ({}));
   if (response.status === 413) throw new Error("This file is too large: 16 MB at most.");
   if (!response.ok) throw new Error(answer.message ?? `The server answered ${response.status}.`);

@@ -1,6 +1,6 @@
 // Tapbacks: the six of iMessage and any emoji, as badges on a bubble and as the bar to choose from.
 
-import { button, element, foreign, icon, plain } from "./words.js";
+import { button, element, foreign, icon, onSubmit, plain } from "./words.js";
 
 const SIX = {
   love: ["Love", "loved"], like: ["Like", "liked"], dislike: ["Dislike", "disliked"],
@@ -17,7 +17,7 @@ function told({ from, reaction }, phone) {
 
 export function badges(reactions, phone) {
   const list = element("ul", "taps");
-  list.setAttribute("aria-label", "Tapbacks");
+  list.ariaLabel = "Tapbacks";
   for (const reaction of reactions.slice(-5)) {
     const isMine = reaction.from === phone.number;
     const badge = element("li", isMine ? "tap own" : "tap", sign(reaction.reaction));
@@ -37,12 +37,12 @@ export function bar(bubble, phone, choose) {
   const buttons = known.map((reaction) => {
     const isOn = reaction === standing;
     const made = button("choice", SIX[reaction]?.[0] ?? reaction, () => choose(isOn ? null : reaction), sign(reaction));
-    made.setAttribute("aria-pressed", isOn);
+    made.ariaPressed = isOn;
     return made;
   });
   const strip = element("div", "choices", ...buttons, own(choose));
-  strip.setAttribute("role", "group");
-  strip.setAttribute("aria-label", "Tapbacks");
+  strip.role = "group";
+  strip.ariaLabel = "Tapbacks";
   strip.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     const at = buttons.indexOf(document.activeElement);
@@ -56,12 +56,7 @@ export function bar(bubble, phone, choose) {
 /** A field for any other emoji. */
 function own(choose) {
   const field = element("input");
-  Object.assign(field, { name: "emoji", autocomplete: "off", maxLength: 16, placeholder: "☺" });
-  field.setAttribute("aria-label", "Another emoji, then Enter");
-  const form = element("form", "own", field);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (field.value.trim()) choose(field.value.trim());
-  });
-  return form;
+  const ariaLabel = "Another emoji, then Enter";
+  Object.assign(field, { name: "emoji", autocomplete: "off", maxLength: 16, placeholder: "☺", ariaLabel });
+  return onSubmit(element("form", "own", field), () => field.value.trim() && choose(field.value.trim()));
 }

@@ -18,13 +18,14 @@ export class Thread {
     this.log = phone.find(".log");
     this.items = new Map(); // what is on the screen, by key
     this.last = null; // the newest text on the screen
+    this.unsent = []; // below it, what did not leave
     this.marks = element("small", "marks");
     this.receipt = element("small", "marks");
     phone.find(".who").addEventListener("click", () => threadSheet(phone, phone.open));
     gestures(this.log, { hold: (item) => this.menu(item), swipe: (item) => phone.compose.replyTo(this.bubbleOf(item)) });
     this.log.addEventListener("keydown", (event) => this.key(event));
     this.log.addEventListener("focusin", ({ target }) => target.classList.contains("message") && this.step(target));
-    new ResizeObserver(() => this.isFollowing && this.toEnd()).observe(this.log);
+    new ResizeObserver(() => this.follow()).observe(this.log);
     this.log.addEventListener("scroll", () => (this.isFollowing = this.isNearEnd()), { passive: true });
     this.isFollowing = true;
   }
@@ -35,6 +36,11 @@ export class Thread {
 
   toEnd() {
     this.log.scrollTop = this.log.scrollHeight;
+  }
+
+  /** Stays at the end, for whoever is there. */
+  follow() {
+    if (this.isFollowing) this.toEnd();
   }
 
   bubbleOf(item) {
@@ -50,6 +56,7 @@ export class Thread {
     phone.element.classList.toggle("open", Boolean(phone.open));
     this.items = new Map();
     this.last = null;
+    this.unsent = [];
     this.log.replaceChildren();
     for (const [key, bubble] of phone.bubbles) if (otherEnd(bubble, phone.number) === phone.open) this.put(key, bubble);
     this.drawTop();
@@ -57,6 +64,7 @@ export class Thread {
     this.drawWall();
     this.drawTyping();
     phone.compose.turnTo(phone.open);
+    this.drawUnsent();
     this.isFollowing = true;
     this.toEnd();
     if (focused) this.items.get(focused)?.focus({ preventScroll: true });
@@ -82,7 +90,7 @@ export class Thread {
       reply: (text) => phone.compose.replyTo(text),
       menu: (one) => this.menu(one),
       replay: (one) => this.replay(one),
-      whenShown: () => this.isFollowing && this.toEnd(),
+      whenShown: () => this.follow(),
     });
     item.dataset.key = key;
     const { last } = this;
@@ -94,9 +102,18 @@ export class Thread {
       this.items.get(keyOf(last))?.classList.add("followed");
     }
     if (isNew) item.classList.add("fresh");
-    this.log.append(item);
+    this.log.append(item, ...this.unsent);
     this.items.set(key, item);
     this.last = bubble;
+  }
+
+  /** What did not leave stands below all others. */
+  drawUnsent() {
+    for (const item of this.unsent) item.remove();
+    this.unsent = this.phone.compose.drawUnsent();
+    this.log.append(...this.unsent);
+    this.phone.list.draw();
+    this.follow();
   }
 
   /** Under the last text of each side: whether it arrived, whether it was read. */
@@ -113,7 +130,7 @@ export class Thread {
   /** Who came to the group, and who went. */
   drawTurns() {
     drawTurns(this.log, this.items, this.phone);
-    if (this.isFollowing) this.toEnd();
+    this.follow();
   }
 
   drawTop() {
@@ -121,9 +138,9 @@ export class Thread {
     const title = phone.titleOf(phone.open);
     phone.find(".who .name").textContent = title;
     phone.find(".who .face").replaceWith(face(title, phone.open, phone.open.startsWith("grp_")));
-    phone.find(".who").setAttribute("aria-label", `${plain(title)}, details`);
+    phone.find(".who").ariaLabel = `${plain(title)}, details`;
     phone.desk.lead(phone.find(".back"), phone.number, "");
-    this.view.setAttribute("aria-label", `Conversation with ${plain(title)}`);
+    this.view.ariaLabel = `Conversation with ${plain(title)}`;
     this.view.dataset.channel = phone.channelOf(phone.open);
     phone.compose.drawPlace();
   }
@@ -143,7 +160,7 @@ export class Thread {
   drawTyping() {
     const { phone } = this;
     phone.find(".typing").hidden = !phone.typing.has(phone.open);
-    if (this.isFollowing) this.toEnd();
+    this.follow();
   }
 
   /** Plays the effects of texts that are seen for the first time: the last of them. */

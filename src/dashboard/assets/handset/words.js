@@ -19,16 +19,25 @@ export function foreign(text, className = "") {
 export function button(className, label, act, ...children) {
   const made = element("button", className, ...children);
   made.type = "button";
-  if (label) made.setAttribute("aria-label", label);
+  if (label) made.ariaLabel = label;
   made.addEventListener("click", act);
   return made;
+}
+
+/** Does `act` instead of sending the form. */
+export function onSubmit(form, act) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    act();
+  });
+  return form;
 }
 
 export function icon(name) {
   const [drawing, use] = ["svg", "use"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
   use.setAttribute("href", `#icon-${name}`);
   drawing.setAttribute("class", "icon");
-  drawing.setAttribute("aria-hidden", "true");
+  drawing.ariaHidden = true;
   drawing.append(use);
   return drawing;
 }
@@ -60,10 +69,13 @@ export function face(name, identifier, isGroup = false) {
   const initials = [words[0], words.at(-1)].slice(0, words.length).map((word) => [...word][0].toUpperCase());
   const outline = icon(isGroup ? "people" : "person");
   const made = element("span", "face", ...(words.length && !isGroup ? [foreign(initials.join(""))] : [outline]));
-  made.dataset.hue = hue;
-  made.setAttribute("aria-hidden", "true");
+  made.style.setProperty("--hue", hue * 45);
+  made.ariaHidden = true;
   return made;
 }
+
+/** Whether somebody wishes that little moves. */
+export const isStill = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 const clock = new Intl.DateTimeFormat([], { hour: "numeric", minute: "2-digit" });
 const weekday = new Intl.DateTimeFormat([], { weekday: "long" });
