@@ -34,7 +34,7 @@ impl TestServer {
         let mut ids = [String::new(), String::new()];
         for (id, person) in ids.iter_mut().zip([ADA, BOB]) {
             self.sim("PUT", &format!("/sim/handsets/{person}"), Some(&json!({"imessage": true}))).await;
-            *id = self.send(line, person, "Hello").await["id"].as_str().unwrap().to_owned();
+            self.send(line, person, "Hello").await["id"].as_str().unwrap().clone_into(id);
             self.becomes(id, Status::Delivered).await;
         }
         self.write(|tx| {
