@@ -24,8 +24,8 @@ macro_rules! words {
         }
 
         impl $crate::id::TextForm for $name {
-            fn from_text_form(text: String) -> Option<Self> {
-                Self::parse(&text)
+            fn from_text_form(text: String) -> Result<Self, String> {
+                Self::parse(&text).ok_or(text)
             }
 
             fn text_form(&self) -> &str {

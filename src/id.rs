@@ -15,8 +15,8 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 
 /// What has one spelling as text, in rows and on the wire: ids, numbers, the words of closed sets.
 pub trait TextForm: Sized {
-    /// `None` if `text` is not one of these.
-    fn from_text_form(text: String) -> Option<Self>;
+    /// `text` itself if it is not one of these.
+    fn from_text_form(text: String) -> Result<Self, String>;
     fn text_form(&self) -> &str;
 }
 
@@ -53,8 +53,8 @@ macro_rules! ids {
         }
 
         impl TextForm for $name {
-            fn from_text_form(text: String) -> Option<Self> {
-                Some(Self(text))
+            fn from_text_form(text: String) -> Result<Self, String> {
+                Ok(Self(text))
             }
 
             fn text_form(&self) -> &str {

@@ -147,8 +147,7 @@ impl Column for Time {
 impl<T: TextForm> Column for T {
     fn read(row: Row<'_>, index: usize) -> Result<Option<Self>> {
         let Some(text) = String::read(row, index)? else { return Ok(None) };
-        let shown = text.clone();
-        let form = T::from_text_form(text).with_context(|| format!("column {index} holds {shown:?}"))?;
+        let form = T::from_text_form(text).map_err(|text| anyhow!("column {index} holds {text:?}"))?;
         Ok(Some(form))
     }
 }

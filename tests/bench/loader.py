@@ -13,6 +13,7 @@ from faults.locked import database_file
 BATCH = 10_000
 DAY_MS = 86_400_000
 BODY = "Is my bike ready? I could come by after work today"
+BASE32 = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 class Row:
@@ -63,7 +64,6 @@ MESSAGE = {
     "status": lambda row: "received" if row.inbound else "delivered",
     "from_address": lambda row: row.person if row.inbound else row.number["phoneNumber"],
     "to_address": lambda row: row.number["phoneNumber"] if row.inbound else row.person,
-    "body": lambda row: BODY,
     "media_urls": lambda row: "[]",
     "received_at": lambda row: row.at,
     "segments": lambda row: 1,
@@ -72,14 +72,32 @@ MESSAGE = {
 }
 
 
-def load(folder, numbers, conversations, messages, body=None):
+def text(row):
+    """What a message says: the last word is its own."""
+    return f"{BODY} m{row.index}"
+
+
+def timed_id(prefix, at, index):
+    """An id that begins with its time, as those of the server do."""
+    value = at << 80 | index
+    return prefix + "".join(BASE32[value >> 5 * place & 31] for place in range(25, -1, -1))
+
+
+def await_indexed(api, messages, began):
+    """Waits until the last message can be found, which is when the index is made; gives the messages indexed a second."""
+    while api.get(f"/v1/messages?query=m{messages - 1}").expect()["total"] == 0:
+        time.sleep(0.1)
+    return messages / (time.perf_counter() - began)
+
+
+def load(folder, numbers, conversations, messages, body=text):
     """Writes the rows and gives the conversation ids; the server must not be running. `body` makes a row's text."""
-    columns = MESSAGE | ({"body": body} if body else {})
+    columns = MESSAGE | {"body": body}
     connection = sqlite3.connect(database_file(folder), isolation_level=None)
     try:
         connection.execute("PRAGMA synchronous=OFF")
         check_columns(connection, CONVERSATION_TABLE, CONVERSATION)
-        check_columns(connection, MESSAGE_TABLE, MESSAGE)
+        check_columns(connection, MESSAGE_TABLE, columns)
         owned = with_account(connection, numbers)
         now = int(time.time() * 1e3)
         insert(connection, CONVERSATION_TABLE, CONVERSATION, range(conversations), conversations, messages, owned, now)
@@ -90,14 +108,14 @@ def load(folder, numbers, conversations, messages, body=None):
     return [f"conv_{index:026d}" for index in range(conversations)]
 
 
-def load_postgres(postgres, url, folder, numbers, conversations, messages, body=None, more=()):
+def load_postgres(postgres, url, folder, numbers, conversations, messages, body=text, more=()):
     """The same on PostgreSQL, by COPY from files in `folder`; `more` are further tables: name, columns, every how manieth
     message has a row."""
     owners = dict(line.split("|") for line in postgres.run("-c", "SELECT id, account_id FROM numbers", url=url).split())
     owned = [number | {"account_id": owners[number["id"]]} for number in numbers]
     now = int(time.time() * 1e3)
     tables = [(CONVERSATION_TABLE, CONVERSATION, range(conversations)),
-              (MESSAGE_TABLE, MESSAGE | ({"body": body} if body else {}), range(messages))]
+              (MESSAGE_TABLE, MESSAGE | {"body": body}, range(messages))]
     tables += [(table, columns, range(0, messages, step)) for table, columns, step in more]
     for table, columns, indexes in tables:
         path = folder / f"{table}.csv"

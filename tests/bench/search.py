@@ -73,21 +73,13 @@ class Language:
         }
 
 
-def await_indexed(api, messages, began):
-    """Waits until the last message is found; gives the messages indexed a second."""
-    last = f"/v1/messages?query=m{messages - 1}"
-    while api.get(last).expect()["total"] == 0:
-        time.sleep(0.1)
-    return messages / (time.perf_counter() - began)
-
-
 def measured(options, folder, stack, seed):
     language = Language(seed)
     server = on_postgres(options, folder, stack, language) if options.database == "postgres" \
         else on_sqlite(options, folder, language)
     began = time.perf_counter()
     stack.enter_context(server)
-    rate = await_indexed(server.api(), options.messages, began)
+    rate = loader.await_indexed(server.api(), options.messages, began)
     print(f"indexed {rate:,.0f} messages a second", flush=True)
     questions = language.questions()
     questions["mixed"] = [text for texts in questions.values() for text in texts]

@@ -102,6 +102,7 @@ def test_every_format_of_speech_holds_the_same_sound(client):
     assert 0.4 < faster / length < 0.75
 
 
+@pytest.mark.timeout(1500)
 def test_ten_minutes(client, spoken):
     """Nothing is lost and nothing said twice at the seams of the windows."""
     joined = silence(0)
