@@ -28,18 +28,13 @@ pub struct Found {
 pub fn find(tx: &mut Tx<'_>, account: &AccountId, query: &Query, limit: i64, offset: i64) -> Result<Found> {
     let source = Source::choose(tx, account, query)?;
     source.kind.prepare(tx)?;
-    // One more than asked for tells whether any remain.
-    let wanted = limit.saturating_add(1);
-    let page = source.page();
-    let ids: Vec<MessageId> = tx.query(&page, &source.parameters(&[&wanted, &offset]), |row| row.get(0))?;
-    let size = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-    let seen = if size == 0 { 0 } else { offset.saturating_add(size) };
-    let counted: i64 = tx.one(&source.count(), &source.parameters(&[&(COUNTED + 1)]), |row| row.get(0))?;
-    let total = if counted > COUNTED { seen.max(COUNTED) } else { counted };
+    let (shown, total) = if offset.saturating_add(limit) < COUNTED {
+        source.cut(tx, limit, offset)?
+    } else {
+        source.far(tx, limit, offset)?
+    };
     source.kind.end(tx)?;
-    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
-    let shown = &ids[..ids.len().min(shown)];
-    let mut found = messages::find_all(tx, shown)?;
+    let mut found = messages::find_all(tx, &shown)?;
     Ok(Found { messages: shown.iter().filter_map(|id| found.remove(id)).collect(), total })
 }
 
@@ -118,6 +113,30 @@ impl Source {
             }
         };
         Ok(Self { kind, words, account })
+    }
+
+    /// A page among those that are counted, and the total: looked for once.
+    fn cut(&self, tx: &mut Tx<'_>, limit: i64, offset: i64) -> Result<(Vec<MessageId>, i64)> {
+        let ids = self.ids(tx, COUNTED + 1, 0)?;
+        let total = i64::try_from(ids.len()).map_or(COUNTED, |count| count.min(COUNTED));
+        let [offset, limit] = [offset, limit].map(|number| usize::try_from(number).unwrap_or(0));
+        Ok((ids.into_iter().skip(offset).take(limit).collect(), total))
+    }
+
+    /// A page behind those that are counted, and the total.
+    fn far(&self, tx: &mut Tx<'_>, limit: i64, offset: i64) -> Result<(Vec<MessageId>, i64)> {
+        // One more than asked for tells whether any remain.
+        let mut ids = self.ids(tx, limit.saturating_add(1), offset)?;
+        let size = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+        let seen = if size == 0 { 0 } else { offset.saturating_add(size) };
+        let counted: i64 = tx.one(&self.count(), &self.parameters(&[&(COUNTED + 1)]), |row| row.get(0))?;
+        ids.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok((ids, if counted > COUNTED { seen.max(COUNTED) } else { counted }))
+    }
+
+    /// The newest so many that were found, but for the first `offset` of them.
+    fn ids(&self, tx: &mut Tx<'_>, limit: i64, offset: i64) -> Result<Vec<MessageId>> {
+        tx.query(&self.page(), &self.parameters(&[&limit, &offset]), |row| row.get(0))
     }
 
     /// `FROM` and `WHERE`, with the words as `?1` (and the account as `?2` in a walk).
