@@ -112,11 +112,12 @@ pub async fn change(
 ) -> Answer<Response> {
     let (number, agent, now) =
         (NumberId::from_text(&id), fields.filled("agent").map(AgentId::from_text), app.clock.now());
-    if fields.all("agent").next() == fields.all(SHOWN).next() {
-        return Ok(Done::Saved.at(&format!("/numbers/{id}")));
-    }
+    let is_changed = fields.all("agent").next() != fields.all(SHOWN).next();
     let unit = move |tx: &mut Tx<'_>| {
         let held = numbers::held(tx, &account, &number)?;
+        if !is_changed {
+            return Ok(());
+        }
         match (&agent, &held.agent_id) {
             (Some(agent), _) => numbers::attach(tx, &account, agent, &number, now).map(drop),
             (None, Some(before)) => numbers::detach(tx, &account, before, &number),
