@@ -13,6 +13,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V0005__voice", include_str!("../../migrations/V0005__voice.sql")),
     ("V0006__lists", include_str!("../../migrations/V0006__lists.sql")),
     ("V0007__look_ups", include_str!("../../migrations/V0007__look_ups.sql")),
+    ("V0008__provider_ids", include_str!("../../migrations/V0008__provider_ids.sql")),
 ];
 
 const HISTORY: &str =

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::place::Place;
+
 /// Words that one of the two databases does not know, or knows differently.
 const FORBIDDEN: &[&str] = &[
     "BOOLEAN",
@@ -73,6 +75,18 @@ fn no_word_is_used_that_one_database_does_not_know() {
         assert!(found.is_empty(), "{name} uses {found:?}; see migrations/README.md");
         assert!(!code.contains("[]") && !code.contains("->"), "{name} uses arrays or JSON operators");
     }
+}
+
+#[tokio::test]
+async fn every_file_is_applied() {
+    let place = Place::new().await;
+    let (db, ..) = place.open(1).await;
+    let sql = "SELECT name FROM schema_history ORDER BY name";
+    let applied: Vec<String> = db.read(move |tx| tx.query(sql, &[], |row| row.get(0))).await.unwrap();
+    let files: Vec<String> =
+        migrations().into_iter().map(|(name, _)| name.trim_end_matches(".sql").to_owned()).collect();
+    assert_eq!(applied, files, "src/db/migrate.rs names them all");
+    db.close();
 }
 
 #[test]
