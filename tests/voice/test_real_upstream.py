@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness.programs import Server, binary  # noqa: E402
-from llama import CONTEXT, LlamaServer  # noqa: E402
+from llama import CONTEXT, LlamaServer, weights  # noqa: E402
 
 MODEL = "Qwen3-Next-80B"
 HELLO = [{"role": "user", "content": "Say hello."}]
@@ -19,7 +19,7 @@ HELLO = [{"role": "user", "content": "Say hello."}]
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
-    with LlamaServer() as upstream:
+    with LlamaServer(weights()) as upstream:
         settings = folder / "voice.toml"
         settings.write_text(f'[voice.models."{MODEL}"]\nengine = "openai"\nurl = ["{upstream.address}/v1"]\nmodel = "smollm2"\n')
         server = Server(binary("debug"), folder / "server")

@@ -89,7 +89,7 @@ fn a_schema_is_kept_to() {
         "required": ["city", "large"],
         "additionalProperties": false,
     });
-    for seed in 0..3 {
+    for seed in 0..5 {
         let format = json!({ "type": "json_schema", "json_schema": { "name": "city", "schema": schema } });
         let body = json!({ "messages": user("Name a city."), "seed": seed, "temperature": 1.5, "response_format": format });
         let (answer, deltas) = ask(&body).unwrap();
