@@ -86,7 +86,7 @@ impl Llama {
         mut delta: impl FnMut(Delta) -> bool,
     ) -> Result<Answer, Error> {
         let Question { mut messages, choice, options, template } = question;
-        let mut options = Options::read(options, Options::usual(self.weights()))?;
+        let mut options = Options::read(options, &Options::usual(self.weights()))?;
         if let Some(schema) = choice.schema() {
             options.schema = Some(schema);
         }

@@ -85,7 +85,7 @@ impl Options {
     }
 
     /// The usual, with what `asked` says laid over it.
-    pub(crate) fn read(asked: Asked, usual: Self) -> Result<Self, Error> {
+    pub(crate) fn read(asked: Asked, usual: &Self) -> Result<Self, Error> {
         if asked.n.is_some_and(|n| n != 1) {
             return Err(refuse("n: this model gives one answer at a time; ask again for another"));
         }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     fn read(asked: Value) -> Result<Options, Error> {
-        Options::read(serde_json::from_value(asked).unwrap(), Options::usual(135_000_000))
+        Options::read(serde_json::from_value(asked).unwrap(), &Options::usual(135_000_000))
     }
 
     #[test]

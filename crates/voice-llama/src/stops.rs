@@ -4,7 +4,7 @@
 /// Turns pieces of bytes into pieces of text.
 #[derive(Debug)]
 pub(crate) struct Stops {
-    stops: Vec<String>,
+    texts: Vec<String>,
     /// Bytes of a character that is not whole yet.
     bytes: Vec<u8>,
     /// Text that is held back.
@@ -13,8 +13,8 @@ pub(crate) struct Stops {
 }
 
 impl Stops {
-    pub fn new(stops: Vec<String>) -> Self {
-        Self { stops, bytes: Vec::new(), held: String::new(), is_stopped: false }
+    pub fn new(texts: Vec<String>) -> Self {
+        Self { texts, bytes: Vec::new(), held: String::new(), is_stopped: false }
     }
 
     /// What may be shown now that `piece` has come.
@@ -24,13 +24,13 @@ impl Stops {
         }
         self.bytes.extend_from_slice(piece);
         self.held.push_str(&take_text(&mut self.bytes));
-        let first = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
+        let first = self.texts.iter().filter_map(|stop| self.held.find(stop.as_str())).min();
         if let Some(at) = first {
             self.is_stopped = true;
             self.held.truncate(at);
             return std::mem::take(&mut self.held);
         }
-        let kept = self.stops.iter().map(|stop| overlap(&self.held, stop)).max().unwrap_or(0);
+        let kept = self.texts.iter().map(|stop| overlap(&self.held, stop)).max().unwrap_or(0);
         let rest = self.held.split_off(self.held.len() - kept);
         std::mem::replace(&mut self.held, rest)
     }

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn reading(text: &str, avg_logprob: f32) -> Reading {
-        let tokens = text.split(' ').map(|word| word.len() as u32).collect();
+        let tokens = text.split(' ').map(|word| u32::try_from(word.len()).unwrap()).collect();
         let compression_ratio = compression_ratio(text);
         Reading {
             tokens,

@@ -40,7 +40,7 @@ impl Loaded for Llama {
         let Work::Chat(asked) = work else { return Err(super::other_task(&self.name)) };
         let refused = |error: serde_json::Error| Fault::Refused { code: None, message: error.to_string() };
         let form: Form = serde_json::from_slice(&asked.body).map_err(refused)?;
-        let question = Question::read(&asked.body).map_err(fault)?;
+        let question = Question::read(&asked.body).map_err(|error| fault(&error))?;
         let tokens = if form.stream == Some(true) {
             let usage = form.stream_options.is_some_and(|options| options.include_usage);
             self.stream(&Voiced { asked: &asked, name: &self.name, usage }, question, taker)?
@@ -63,7 +63,7 @@ impl Llama {
             }
             true
         });
-        let answer = answer.map_err(fault)?;
+        let answer = answer.map_err(|error| fault(&error))?;
         let content = if text.is_empty() && !calls.is_empty() { Value::Null } else { text.into() };
         let mut message = json!({ "role": "assistant", "content": content, "refusal": null });
         if !calls.is_empty() {
@@ -97,7 +97,7 @@ impl Llama {
             has_begun = true;
             give(voiced.chunk(&delta, None))
         });
-        let answer = answer.map_err(fault)?;
+        let answer = answer.map_err(|error| fault(&error))?;
         let delta = if has_begun { json!({}) } else { json!({ "role": "assistant", "content": "" }) };
         let mut rest = voiced.chunk(&delta, Some(answer.ending.word())).to_vec();
         if voiced.usage {
@@ -161,7 +161,7 @@ fn numbered(id: &str, calls: &[Call]) -> Value {
     calls.iter().enumerate().map(numbered).collect()
 }
 
-fn fault(error: Error) -> Fault {
+fn fault(error: &Error) -> Fault {
     let message = error.to_string();
     match error {
         Error::Refused(_) => Fault::Refused { code: None, message },
