@@ -32,6 +32,7 @@ use crate::media_store::MediaStore;
 use crate::network::Network;
 use crate::network::link::Line;
 use crate::phone::lines::{self, Ability, DailyLimits, Lines};
+use crate::queue::{Limits, Room};
 use crate::voice::child::{self, Child};
 use crate::voice::engine;
 use crate::voice::hearing::Hearing;
@@ -80,6 +81,8 @@ impl Server {
         let lines = abilities(&config, &carriers);
         let settler = Settler::new(db.clone(), ids.clone(), clock.clone(), tasks.clone());
         let recorder = Recorder::new(db.clone(), ids.clone(), clock.clone(), lines.clone(), tasks.clone());
+        let (per_lane, in_all) = (config.webhooks.per_endpoint, config.webhooks.in_all);
+        let hooks = Room::new(Limits { per_lane, in_all, exclusive: false });
         let accepter = Accepter::new(db.clone(), ids.clone(), lines.clone(), tasks.clone());
         let (engines, upstreams) =
             (engines(&config, &clock, &ids)?, Upstreams::new(clock.clone(), ids.clone()));
@@ -111,6 +114,7 @@ impl Server {
             settler,
             accepter,
             recorder,
+            hooks,
         });
         presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;
         app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));
