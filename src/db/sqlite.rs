@@ -37,8 +37,8 @@ pub fn start(
     let mut connection = open(path, false)?;
     let log = Log::of(&mut connection)?;
     let (intake, bus) = (Arc::clone(writes), Arc::clone(bus));
-    let writer = Writer { connection, log: Arc::clone(&log), bus };
-    spawn("db-writer", move || writer.work(&intake))?;
+    let only_one = Writer { connection, log: Arc::clone(&log), bus };
+    spawn("db-writer", move || only_one.work(&intake))?;
     for _ in 0..readers {
         let (connection, intake) = (open(path, true)?, Arc::clone(reads));
         spawn("db-reader", move || {

@@ -19,7 +19,7 @@ use crate::phone::messages::settle::{Receipt, Report};
 use crate::phone::reactions;
 
 /// Stored together at most.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
 /// How long receipts wait for company.
 const COMPANY: Duration = Duration::from_millis(5);
 

@@ -17,7 +17,7 @@ use crate::phone::messages::send::Handover;
 use crate::queue::{self, Job};
 
 /// Recorded together at most.
-const BATCH: usize = 64;
+const BATCH: usize = 512;
 
 /// An attempt that ended, with the job that made it.
 pub struct Outcome {

@@ -14,7 +14,7 @@ use crate::phone::messages::settle::{self, Ended, Receipt, Settlement};
 use crate::queue::Job;
 
 /// Settled together at most.
-const BATCH: usize = 128;
+const BATCH: usize = 256;
 
 /// Where hand-overs report their end, and carriers their receipts.
 #[derive(Clone)]

@@ -36,8 +36,8 @@ pub trait Work: Send + Sync + 'static {
 }
 
 /// Lanes looked at in one claiming unit, and jobs claimed in it: a unit is short.
-const LANES_PER_UNIT: usize = 32;
-const JOBS_PER_UNIT: usize = 256;
+const LANES_PER_UNIT: usize = 128;
+const JOBS_PER_UNIT: usize = 512;
 const POLL: Duration = Duration::from_secs(1);
 /// How often the hold of a lane is renewed, or looked whether another process still has it.
 const HOLD_LOOK: Duration = Duration::from_secs(5);
