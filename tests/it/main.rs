@@ -24,6 +24,7 @@ mod happened;
 mod lanes;
 mod leases;
 mod order;
+mod races;
 mod sending;
 mod waking;
 

@@ -5,7 +5,7 @@ use super::accept::{self, Desk};
 use super::send::{Draft, Recipient, Sender};
 use super::{Direction, Status};
 use crate::address::Address;
-use crate::channel::Channel;
+use crate::channel::{Channel, PICTURES};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -18,8 +18,6 @@ use crate::text;
 
 /// Longest inbound text that is kept, in characters.
 const CHARACTERS: usize = 10_000;
-/// Pictures of one text that are kept; each becomes a message.
-const PICTURES: usize = 100;
 
 /// What arrived, with the ids that it will have, made before so that the unit can run again.
 #[derive(Clone, Debug)]
@@ -112,7 +110,12 @@ fn group_conversation(
 ) -> Result<Conversation> {
     if conversations::of_group(tx, &line.id, &group.provider_id)?.is_none() {
         let ours = group.provider_id.starts_with(GroupId::PREFIX);
-        let participant = if ours { group.provider_id.clone() } else { GroupId::new(ids).to_string() };
+        // Not a random one: of two processes that hear of the group at once, one has to see the other's thread.
+        let participant = if ours {
+            group.provider_id.clone()
+        } else {
+            GroupId::of(&line.id, &group.provider_id).to_string()
+        };
         conversations::open_group(
             tx,
             &ConversationId::new(ids),
