@@ -72,6 +72,21 @@ async fn a_project_that_is_named_like_the_id_of_another_does_not_keep_it_out() {
 }
 
 #[tokio::test]
+async fn wrong_passwords_count_alike_under_a_projects_name_and_its_id() {
+    let server = TestServer::start().await;
+    let id = server.column("SELECT id FROM accounts").await.remove(0);
+    for attempt in 0..5 {
+        let project = if attempt % 2 == 0 { "Test" } else { &id };
+        assert_eq!(sign_in(&server, project, "a password").await, 401);
+    }
+    for project in ["Test", &id] {
+        assert_eq!(sign_in(&server, project, "a password").await, 429, "{project}");
+    }
+    assert_eq!(sign_in(&server, "Another", "a password").await, 401);
+    assert_eq!(server.column("SELECT subject FROM sign_in_failures").await.len(), 2);
+}
+
+#[tokio::test]
 async fn failures_to_sign_in_are_deleted_when_they_are_forgotten() {
     let server = TestServer::start().await;
     for name in ["nobody", "somebody"] {
