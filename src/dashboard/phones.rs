@@ -20,7 +20,7 @@ const OFFERED: i64 = 200;
 
 /// The same page for every choice of phones: which stand on the desk is in its address, for the script to read.
 pub async fn desk(State(app): State<App>, SignedIn(account): SignedIn) -> Result<Html<String>> {
-    if app.network.is_none() {
+    if app.phones().is_none() {
         return Ok(Page { title: "Phones", script: None, signed_in: true, content: elsewhere() }.render());
     }
     let (numbers, agents) = app
@@ -39,8 +39,8 @@ fn elsewhere() -> Markup {
     html! {
         main.card {
             h1 { "No phones here" }
-            p { "The simulated network does not run inside this server, so its phones cannot be shown here. Use "
-                code { "agentphone dev" } " with its own network, or ask the network's program under "
+            p { "The simulated network does not run inside this server, or its phones are not open to everybody here (the setting "
+                code { "sim.open" } "). Use " code { "agentphone dev" } " with its own network, or ask the network's program under "
                 code { "/sim" } "." }
         }
     }

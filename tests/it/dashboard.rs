@@ -6,8 +6,8 @@ use std::time::Duration;
 use agentphone::phone::{accounts, passwords};
 
 use crate::browser::{Browser, cookie, link, page};
-use crate::client;
-use crate::server::{ADA, TestServer};
+use crate::client::{self, Request};
+use crate::server::{ADA, Setting, TestServer};
 use crate::wait::until_true;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -96,4 +96,22 @@ async fn failures_to_sign_in_are_deleted_when_they_are_forgotten() {
     assert_eq!(server.column(rows).await.len(), 2);
     server.advance(Duration::from_mins(61));
     until_true("nothing to be left", async || server.column(rows).await.is_empty()).await;
+}
+
+#[tokio::test]
+async fn the_phones_of_the_network_are_there_where_they_are_open() {
+    for (setting, status) in [("true", 200), ("false", 404)] {
+        let server = Setting::new().await.with("SIM_OPEN", setting).start().await;
+        let line = server.buy_number("sms").await;
+        assert_eq!(server.send(&line, ADA, "Hello").await["status"], "sent", "the network itself works");
+        for (method, path) in [("GET", "/sim/handsets"), ("GET", "/sim/ledger"), ("PUT", "/sim/faults")] {
+            let answer = server.call(Request { method, path, headers: &[], body: None }).await;
+            assert_eq!(answer.status, status, "{method} {path}");
+        }
+        let browser = Browser::of(&server).await;
+        let phones = browser.page("/handset").await;
+        assert_eq!(phones.contains("No phones here"), status == 404, "{phones}");
+        let asked = page(&server, "/sim/ledger", &browser.cookie).await;
+        assert_eq!(asked.status, status, "with a session");
+    }
 }
