@@ -242,9 +242,9 @@ async fn send(app: &App, account: AccountId, conversation: &Conversation, fields
     });
     // Pages have no key; whom a message is sent for is the account alone.
     let caller = Caller { account, key: KeyId::from_text("") };
-    let draft = draft(app, &caller, snake(request)?)?;
     let here = app.clone();
     once::act(app, key, async move |key| {
+        let draft = draft(&here, &caller, snake(request)?).await?;
         let id = draft.id.to_string();
         // Nobody likes to look at a page that does not come: what takes longer is seen on the next look.
         let sent = sending::send_and_wait(&here, draft, key);

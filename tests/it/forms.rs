@@ -198,6 +198,28 @@ async fn metadata_that_was_changed_meanwhile_is_not_written_over() {
 }
 
 #[tokio::test]
+async fn an_answer_that_nothing_can_carry_is_refused_as_by_the_api() {
+    let server = TestServer::start().await;
+    let line = server.buy_number("imessage").await;
+    let handset = "/sim/handsets/ada@example.com";
+    server.sim("PUT", handset, Some(&json!({"imessage": true}))).await;
+    server.person_texts("ada@example.com", &line, "Hello?").await;
+    let rows = "SELECT id FROM conversations";
+    until_true("the conversation", async || server.column(rows).await.len() == 1).await;
+    let path = format!("/conversations/{}", server.column(rows).await[0]);
+    server.sim("PUT", handset, Some(&json!({"imessage": false}))).await;
+    let (browser, action) = (Browser::of(&server).await, format!("{path}/messages"));
+    let refused = browser.post(&action, &[("body", "Here I am"), (TOKEN, "of this form")]).await;
+    assert_eq!(refused.status, 400);
+    let shown = text(refused);
+    assert!(
+        shown.contains("ada@example.com is not on iMessage") && shown.contains("Here I am</textarea>"),
+        "{shown}"
+    );
+    assert_eq!(server.column("SELECT body FROM messages").await, ["Hello?"]);
+}
+
+#[tokio::test]
 async fn what_cannot_be_done_now_stays_in_its_form() {
     let server = Setting::new().await.with_daily(1, 1).start().await;
     let line = server.buy_number("imessage").await;
