@@ -11,6 +11,7 @@ use super::layout::{Section, page};
 use super::numbers::kind;
 use super::parts::{self, Done, Said};
 use super::session::SignedIn;
+use super::shown::{self, Print};
 use super::trouble::{self, Answer};
 use crate::app::App;
 use crate::db::Tx;
@@ -19,7 +20,7 @@ use crate::http::v1::agents::{delete as delete_agent, rules};
 use crate::id::{AccountId, AgentId, NumberId};
 use crate::phone::agents::{self, Agent};
 use crate::phone::numbers::{self, Number};
-use crate::phone::profile::AgentFields;
+use crate::phone::profile::{AgentFields, Profile};
 use crate::phone::webhooks::{self, Owner, Webhook};
 
 /// What the page shows.
@@ -83,6 +84,7 @@ fn profile(agent: &Agent, refused: Option<&Refused>) -> Markup {
     html! {
         (form.alert())
         form.fields method="post" action={ "/agents/" (agent.id) } {
+            (shown::field(form, &print(agent), &stored(agent)))
             (form.line(Line { label: "Name", name: "name", value: &agent.name, required: true, longest: Some(200),
                 ..Line::default() }))
             (form.line(Line { label: "Description", name: "description", value: &description,
@@ -93,6 +95,23 @@ fn profile(agent: &Agent, refused: Option<&Refused>) -> Markup {
             button { "Save" }
         }
     }
+}
+
+/// What its form shows of an agent.
+fn print(agent: &Agent) -> Print {
+    let Profile { description, system_prompt, enable_messaging, .. } = &agent.profile;
+    Print::of(Some(&json!([agent.name, description, system_prompt, enable_messaging]).to_string()))
+}
+
+fn stored(agent: &Agent) -> Markup {
+    let profile = &agent.profile;
+    let text = |text: &Option<String>| parts::text(text.as_deref().unwrap_or_default());
+    parts::facts(&[
+        ("Name", parts::name(&agent.name)),
+        ("Description", text(&profile.description)),
+        ("System prompt", text(&profile.system_prompt)),
+        ("Takes part in messaging", html! { @if profile.enable_messaging { "yes" } @else { "no" } }),
+    ])
 }
 
 fn attached(agent: &Agent, others: &[Number]) -> Markup {
@@ -137,10 +156,14 @@ pub async fn change(
         "enableMessaging": !fields.get("enableMessaging").is_empty(),
     }))
     .map_err(|problem| Error::Internal(problem.into()))?;
-    let (owner, agent) = (account.clone(), id.clone());
-    let unit = move |tx: &mut Tx<'_>| agents::update(tx, &owner, &agent, &wanted, &rules);
+    let (owner, agent, shown) = (account.clone(), id.clone(), Print::sent(&fields));
+    let unit = move |tx: &mut Tx<'_>| {
+        let before = agents::get(tx, &owner, &agent)?;
+        let after = agents::update(tx, &owner, &agent, &wanted, &rules)?;
+        shown.allow(&print(&before), &print(&after))
+    };
     match app.db.write(unit).await {
-        Ok(agent) => Ok(Done::Saved.at(&format!("/agents/{}", agent.id))),
+        Ok(()) => Ok(Done::Saved.at(&format!("/agents/{id}"))),
         Err(error) => {
             let refused = Refused::by("agent", fields, error)?;
             let page = shown(&app, account, id, &Markup::default(), Some(&refused)).await?;

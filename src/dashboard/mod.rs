@@ -44,6 +44,7 @@ mod schema;
 mod search;
 pub mod session;
 mod settings;
+mod shown;
 mod sign_in;
 mod snippets;
 mod thread;

@@ -173,7 +173,8 @@ def test_a_webhook_is_set_tested_revealed_rotated_and_removed(scope, account, re
     assert secret in browser.post(f"/endpoints/{owner}/secret").text
     browser.submit(f"/endpoints/{owner}/rotate")
     assert account.ok("GET", api)["secret"] not in (secret, None) and "24 hours" in browser.page("/webhooks?done=rotated")
-    browser.submit(f"/endpoints/{owner}", {"url": hook.url, timeout: "20"})
+    shown = re.search(r'name="shown" value="(\w+)"', browser.page(f"/endpoints/{owner}"))[1]
+    browser.submit(f"/endpoints/{owner}", {"url": hook.url, timeout: "20", "shown": shown})
     assert account.ok("GET", api)["secret"] != secret, "saving keeps the secret that there is"
     for fields, why in [({"url": "ftp://x"}, "url must"), ({"url": hook.url, timeout: "999"}, f"{timeout} must"), ({"url": hook.url, timeout: "soon"}, timeout)]:
         assert why in browser.refused(f"/endpoints/{owner}", fields, 422), fields

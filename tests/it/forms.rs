@@ -198,6 +198,74 @@ async fn metadata_that_was_changed_meanwhile_is_not_written_over() {
 }
 
 #[tokio::test]
+async fn an_agent_that_another_tab_changed_is_not_written_over() {
+    let server = TestServer::start().await;
+    let agent = server.post("/v1/agents", json!({"name": "Front desk"}), 200).await;
+    let path = format!("/agents/{}", agent["id"].as_str().unwrap());
+    let browser = Browser::of(&server).await;
+    let opened = browser.hidden(&path, &path, "shown").await;
+    let fields = |name, prompt, shown| {
+        [("name", name), ("systemPrompt", prompt), ("enableMessaging", "yes"), ("shown", shown)]
+    };
+    browser.submit(&path, &fields("Front desk", "Be brief.", &opened)).await;
+    browser.submit(&path, &fields("Front desk", "Be brief.", &opened)).await;
+    let now = async || {
+        let agent = server.get(&format!("/v1{path}")).await;
+        (agent["name"].clone(), agent["systemPrompt"].clone())
+    };
+    let stale = browser.post(&path, &fields("Reception", "", &opened)).await;
+    assert_eq!(stale.status, 422);
+    let both = text(stale);
+    assert!(both.contains("Be brief.</p>") && both.contains("value=\"Reception\""), "{both}");
+    assert_eq!(
+        now().await,
+        (json!("Front desk"), json!("Be brief.")),
+        "what it would have wiped out is there"
+    );
+    let nameless = browser.post(&path, &fields("", "", &opened)).await;
+    assert_eq!(hidden(&text(nameless), &path, "shown"), opened, "it has not shown what is stored");
+    browser.submit(&path, &fields("Reception", "", &hidden(&both, &path, "shown"))).await;
+    assert_eq!(now().await, (json!("Reception"), Value::Null), "who has seen it may replace it");
+}
+
+#[tokio::test]
+async fn a_webhook_that_was_changed_meanwhile_is_not_written_over() {
+    let server = TestServer::start().await;
+    let line = server.buy_number("sms").await;
+    let agent = server.post("/v1/agents", json!({"name": "Front desk"}), 200).await["id"].clone();
+    let browser = Browser::of(&server).await;
+    let agent = agent.as_str().unwrap();
+    for (page, owner) in [
+        ("/webhooks", "account"),
+        (&format!("/agents/{agent}"), agent),
+        (&format!("/numbers/{}", line.id), &line.id),
+    ] {
+        let action = format!("/endpoints/{owner}");
+        let opened = browser.hidden(page, &action, "shown").await;
+        assert_eq!(opened, "", "there is none");
+        browser.submit(&action, &[("url", "http://127.0.0.1:9/first"), ("shown", &opened)]).await;
+        let stale = browser.post(&action, &[("url", "http://127.0.0.1:9/second"), ("shown", &opened)]).await;
+        assert_eq!(stale.status, 422, "{action}");
+        let both = text(stale);
+        assert!(
+            both.contains("127.0.0.1:9/first</p>") && both.contains("value=\"http://127.0.0.1:9/second\""),
+            "{both}"
+        );
+        let urls =
+            || server.column("SELECT url FROM webhooks WHERE url IS NOT NULL ORDER BY id DESC LIMIT 1");
+        assert_eq!(urls().await, ["http://127.0.0.1:9/first"]);
+        let seen = hidden(&both, &action, "shown");
+        browser.submit(&action, &[("url", "http://127.0.0.1:9/second"), ("shown", &seen)]).await;
+        let back = browser.hidden(page, &action, "shown").await;
+        browser.submit(&format!("{action}/rotate"), &[]).await;
+        assert_eq!(browser.hidden(page, &action, "shown").await, back, "the form does not show the secret");
+        browser.submit(&format!("{action}/delete"), &[]).await;
+        let gone = browser.post(&action, &[("url", "http://127.0.0.1:9/third"), ("shown", &back)]).await;
+        assert!(gone.status == 422 && text(gone).contains("No webhook."), "{action}");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_nothing_can_carry_is_refused_as_by_the_api() {
     let server = TestServer::start().await;
     let line = server.buy_number("imessage").await;
