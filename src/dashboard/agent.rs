@@ -5,6 +5,7 @@ use axum::response::{Html, Response};
 use maud::{Markup, html};
 use serde_json::json;
 
+use super::choice::{self, Choice};
 use super::endpoint;
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
@@ -19,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::http::v1::agents::{delete as delete_agent, rules};
 use crate::id::{AccountId, AgentId, NumberId};
 use crate::phone::agents::{self, Agent};
-use crate::phone::numbers::{self, Number};
+use crate::phone::numbers;
 use crate::phone::profile::{AgentFields, Profile};
 use crate::phone::webhooks::{self, Owner, Webhook};
 
@@ -28,7 +29,7 @@ struct Known {
     agent: Agent,
     webhook: Option<Webhook>,
     /// Numbers that could be attached.
-    others: Vec<Number>,
+    others: Choice,
 }
 
 pub async fn show(
@@ -43,8 +44,7 @@ pub async fn show(
 fn known(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId) -> Result<Known> {
     let agent = agents::get(tx, account, id)?;
     let webhook = webhooks::find(tx, account, &Owner::Agent(id.clone()))?;
-    let (numbers, _) = numbers::list(tx, account, 200, 0)?;
-    let others = numbers.into_iter().filter(|number| number.agent_id.as_ref() != Some(id)).collect();
+    let others = choice::numbers(tx, account, None, |number| number.agent_id.as_ref() != Some(id))?;
     Ok(Known { agent, webhook, others })
 }
 
@@ -63,7 +63,7 @@ async fn shown(
         p { (parts::id("the agent's id", agent.id.as_str())) " " span.soft { "created " (parts::time(agent.created_at)) } }
         (notice)
         section.panel { h2 { "Instructions" } (profile(agent, refused)) }
-        section.panel { h2 { "Numbers" } (attached(agent, others)) }
+        section.panel { h2 { "Numbers" } (attached(agent, others, refused)) }
         section.panel {
             h2 { "Webhook" }
             p.soft { "What people text to this agent's numbers goes here; without one, to the webhook of the project." }
@@ -114,10 +114,8 @@ fn stored(agent: &Agent) -> Markup {
     ])
 }
 
-fn attached(agent: &Agent, others: &[Number]) -> Markup {
-    let form = Form::new("attach", None);
-    let options: Vec<_> =
-        others.iter().map(|number| (number.id.to_string(), number.e164.to_string())).collect();
+fn attached(agent: &Agent, others: &Choice, refused: Option<&Refused>) -> Markup {
+    let form = Form::new("attach", refused);
     html! {
         @if agent.numbers.is_empty() { p.soft { "None yet. The first one attached is the one it texts from." } }
         ul.rows {
@@ -131,11 +129,12 @@ fn attached(agent: &Agent, others: &[Number]) -> Markup {
                 }
             }
         }
-        @if options.is_empty() {
+        (form.alert())
+        @if others.is_empty() {
             p { a href="/numbers" { "Get another number" } }
         } @else {
             form.inline method="post" action={ "/agents/" (agent.id) "/numbers" } {
-                (form.choice(Line { label: "Another number", name: "number", ..Line::default() }, &options))
+                (others.numbers(form, Line { label: "Another number", name: "number", ..Line::default() }))
                 button.plain { "Attach" }
             }
         }
@@ -164,11 +163,7 @@ pub async fn change(
     };
     match app.db.write(unit).await {
         Ok(()) => Ok(Done::Saved.at(&format!("/agents/{id}"))),
-        Err(error) => {
-            let refused = Refused::by("agent", fields, error)?;
-            let page = shown(&app, account, id, &Markup::default(), Some(&refused)).await?;
-            Ok(trouble::told(&refused.error, page))
-        }
+        Err(error) => Ok(refuse(&app, account, id, "agent", fields, error).await?),
     }
 }
 
@@ -178,10 +173,31 @@ pub async fn attach(
     Path(id): Path<String>,
     fields: Fields,
 ) -> Answer<Response> {
-    let (agent, number, now) =
-        (AgentId::from_text(&id), NumberId::from_text(fields.get("number")), app.clock.now());
-    app.db.write(move |tx| numbers::attach(tx, &account, &agent, &number, now)).await?;
-    Ok(Done::Saved.at(&format!("/agents/{id}")))
+    let (agent, now, region) = (AgentId::from_text(&id), app.clock.now(), app.region);
+    let (owner, wanted, sent) = (account.clone(), agent.clone(), fields.clone());
+    let unit = move |tx: &mut Tx<'_>| {
+        let number = choice::number(tx, &owner, &sent, "number", region)?;
+        let number = number.unwrap_or_else(|| NumberId::from_text(""));
+        numbers::attach(tx, &owner, &wanted, &number, now)
+    };
+    match app.db.write(unit).await {
+        Ok(_) => Ok(Done::Saved.at(&format!("/agents/{id}"))),
+        Err(error @ Error::Invalid(_)) => Ok(refuse(&app, account, agent, "attach", fields, error).await?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn refuse(
+    app: &App,
+    account: AccountId,
+    id: AgentId,
+    form: &'static str,
+    fields: Fields,
+    error: Error,
+) -> Result<Response> {
+    let refused = Refused::by(form, fields, error)?;
+    let page = shown(app, account, id, &Markup::default(), Some(&refused)).await?;
+    Ok(trouble::told(&refused.error, page))
 }
 
 pub async fn detach(

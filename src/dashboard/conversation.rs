@@ -8,10 +8,10 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use super::conversations::with;
-use super::deliveries::Before;
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
 use super::once;
+use super::paging::Before;
 use super::parts::{self, Done, Said};
 use super::session::SignedIn;
 use super::shown::{self, Print};

@@ -161,6 +161,69 @@ async fn saving_the_page_of_a_number_keeps_an_agent_that_is_not_among_the_newest
     assert_eq!(agent().await, Value::Null);
 }
 
+#[tokio::test]
+async fn an_agent_that_is_not_among_the_newest_is_found_by_name_or_id() {
+    let server = TestServer::start().await;
+    let (line, first) = (server.buy_number("sms").await, crowd(&server, 230).await);
+    let (browser, path) = (Browser::of(&server).await, format!("/numbers/{}", line.id));
+    let agent = async || server.get(&format!("/v1{path}")).await["agentId"].clone();
+    for (named, why) in
+        [("Nobody", "No agent has this name or id"), ("Same", "Several agents have this name")]
+    {
+        if named == "Same" {
+            server.post("/v1/agents", json!({"name": named}), 200).await;
+            server.post("/v1/agents", json!({"name": named}), 200).await;
+        }
+        let refused = browser.post(&path, &[("shown", ""), ("agent", ""), ("otherAgent", named)]).await;
+        assert_eq!(refused.status, 422);
+        let shown = text(refused);
+        assert!(shown.contains(why) && shown.contains(&format!("value=\"{named}\"")), "{shown}");
+    }
+    let renamed = first.clone();
+    server
+        .write(move |tx| tx.execute("UPDATE agents SET name = 'Oldest' WHERE id = ?1", &[&renamed.as_str()]))
+        .await;
+    browser.submit(&path, &[("shown", ""), ("agent", ""), ("otherAgent", "Oldest")]).await;
+    assert_eq!(agent().await, first.as_str());
+    assert!(browser.page("/numbers").await.contains("<bdi>Oldest</bdi>"), "the list tells whose it is");
+    browser.submit(&path, &[("shown", &first), ("agent", "")]).await;
+    browser.submit(&path, &[("shown", ""), ("otherAgent", &first)]).await;
+    assert_eq!(agent().await, first.as_str());
+
+    let sent = server.send(&line, ADA, "Hello").await;
+    let conversation = format!("/conversations/{}", sent["conversation_id"].as_str().unwrap());
+    for filter in ["otherAgent=Oldest".to_owned(), format!("otherAgent={first}"), format!("agent={first}")] {
+        let page = browser.page(&format!("/conversations?{filter}")).await;
+        assert!(page.contains(&conversation), "{filter}");
+        assert!(
+            page.contains(&format!("<option value=\"{first}\" selected>Oldest</option>")),
+            "{filter}: it is shown"
+        );
+    }
+    let unknown = page(&server, "/conversations?otherAgent=Nobody", &browser.cookie).await;
+    assert!(unknown.status == 422 && text(unknown).contains("No agent has this name or id"));
+}
+
+#[tokio::test]
+async fn the_list_of_agents_goes_on_to_the_first() {
+    let server = TestServer::start().await;
+    let first = crowd(&server, 230).await;
+    let browser = Browser::of(&server).await;
+    let mut seen = Vec::new();
+    let mut path = "/agents".to_owned();
+    loop {
+        let page = browser.page(&path).await;
+        seen.extend(
+            page.split("href=\"/agents/").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()),
+        );
+        let Some((_, rest)) = page.split_once("href=\"/agents?before=") else { break };
+        path = format!("/agents?before={}", rest.split('"').next().unwrap());
+    }
+    let all: std::collections::HashSet<_> = seen.iter().collect();
+    assert_eq!((seen.len(), all.len()), (231, 231), "each once");
+    assert_eq!(seen.last(), Some(&first), "the oldest last");
+}
+
 fn text(answer: Answer) -> String {
     String::from_utf8(answer.body).unwrap().replace("&quot;", "\"")
 }
