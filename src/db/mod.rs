@@ -22,6 +22,7 @@ mod gather;
 mod intake;
 pub mod migrate;
 mod postgres;
+mod postgres_tls;
 mod presence;
 mod rows;
 mod sql;

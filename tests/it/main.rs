@@ -20,6 +20,7 @@ mod wait;
 // Right under crashes and with several processes: the eight rules.
 mod batches;
 mod clock;
+mod database_tls;
 mod happened;
 mod lanes;
 mod leases;
