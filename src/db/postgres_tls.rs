@@ -56,7 +56,7 @@ fn split(url: &str) -> anyhow::Result<(String, Trust)> {
         match read {
             Some((name, value)) if name == "sslmode" => mode = value,
             Some((name, value)) if name == "sslrootcert" => {
-                root = Some(value).filter(|text| !text.is_empty())
+                root = Some(value).filter(|text| !text.is_empty());
             }
             Some(_) | None => rest.push(pair.to_owned()),
         }
@@ -69,7 +69,7 @@ fn split(url: &str) -> anyhow::Result<(String, Trust)> {
 }
 
 /// Whom to trust, and the mode that the driver knows for it.
-fn trust<'a>(mode: &'a str, root: Option<String>) -> anyhow::Result<(Trust, &'a str)> {
+fn trust(mode: &str, root: Option<String>) -> anyhow::Result<(Trust, &str)> {
     let is_system = root.as_deref() == Some("system");
     Ok(match (mode, root) {
         ("verify-full", None) => (Trust::System, "require"),

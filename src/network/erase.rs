@@ -192,8 +192,18 @@ impl State {
             || taps.is_some_and(|taps| taps.iter().any(|tap| wanted.includes(tap.part)))
     }
 
+    /// These texts are gone, and these pictures of others.
+    pub fn erased(&mut self, messages: &[u32], pictures: &[(u32, u32)]) {
+        for place in messages {
+            self.text_erased(*place);
+        }
+        for (place, part) in pictures {
+            self.picture_erased(*place, *part);
+        }
+    }
+
     /// The text goes from the phones that show it, and from the ledger.
-    pub fn erased(&mut self, place: u32) {
+    fn text_erased(&mut self, place: u32) {
         let (phones, _) = self.shown_on(self.ledger.get(place));
         for phone in &phones {
             if let Some(handset) = self.handsets.get_mut(phone) {
@@ -206,11 +216,11 @@ impl State {
     }
 
     /// One picture of a carousel goes, and the whole with the last that a server has made a message of.
-    pub fn picture_erased(&mut self, place: u32, part: u32) {
+    fn picture_erased(&mut self, place: u32, part: u32) {
         self.ledger.erase_picture(place, part);
         let entry = self.ledger.get(place);
         if entry.body.is_empty() && entry.pictures().iter().take(PICTURES).all(String::is_empty) {
-            return self.erased(place);
+            return self.text_erased(place);
         }
         if let Some(taps) = self.reactions.get_mut(&place) {
             taps.retain(|tap| tap.part != part);

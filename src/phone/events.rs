@@ -97,20 +97,7 @@ impl Emitter {
             return Ok(());
         }
         let event = EventId::new(ids);
-        tx.execute(
-            "INSERT INTO events (id, account_id, kind, message_id, conversation_id, number_id, at, data)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            &[
-                &event,
-                subject.account,
-                &kind,
-                &subject.message.cloned(),
-                subject.conversation,
-                subject.number,
-                &now,
-                &told.map(str::to_owned),
-            ],
-        )?;
+        insert(tx, &event, now, kind, subject, told)?;
         if is_followed {
             tx.announce(format!("event {}", subject.account));
         }
@@ -165,6 +152,31 @@ fn covering(tx: &mut Tx<'_>, subject: &Subject<'_>) -> Result<Coverage> {
 
 fn is_group(tx: &mut Tx<'_>, conversation: &ConversationId) -> Result<bool> {
     tx.exists("SELECT 1 FROM conversations WHERE id = ?1 AND group_members IS NOT NULL", &[conversation])
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    event: &EventId,
+    now: Time,
+    kind: Kind,
+    subject: &Subject<'_>,
+    told: Option<&str>,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO events (id, account_id, kind, message_id, conversation_id, number_id, at, data)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        &[
+            event,
+            subject.account,
+            &kind,
+            &subject.message.cloned(),
+            subject.conversation,
+            subject.number,
+            &now,
+            &told.map(str::to_owned),
+        ],
+    )?;
+    Ok(())
 }
 
 #[expect(clippy::too_many_arguments, reason = "one row with all its references")]
