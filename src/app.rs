@@ -25,6 +25,7 @@ use crate::media_store::MediaStore;
 use crate::net;
 use crate::network::Network;
 use crate::phone::lines::Lines;
+use crate::queue::Room;
 use crate::voice::child::Child;
 use crate::voice::hearing::Hearing;
 use crate::voice::table::Table;
@@ -60,6 +61,8 @@ pub struct Parts {
     pub settler: Settler,
     /// Records how webhook attempts end.
     pub recorder: Recorder,
+    /// How many webhook attempts may be under way.
+    pub hooks: Room,
     /// Counts what voice AI uses.
     pub meter: Meter,
     /// Which engine answers for which model name.

@@ -32,6 +32,7 @@ use crate::media_store::MediaStore;
 use crate::network::Network;
 use crate::network::link::Line;
 use crate::phone::lines::{self, Ability, DailyLimits, Lines};
+use crate::queue::{Limits, Room};
 use crate::voice::child::{self, Child};
 use crate::voice::engine;
 use crate::voice::hearing::Hearing;
@@ -94,6 +95,8 @@ impl Server {
         let lines = abilities(&config, &carriers);
         let settler = Settler::new(db.clone(), ids.clone(), clock.clone(), tasks.clone());
         let recorder = Recorder::new(db.clone(), ids.clone(), clock.clone(), lines.clone(), tasks.clone());
+        let (per_lane, in_all) = (config.webhooks.per_endpoint, config.webhooks.in_all);
+        let hooks = Room::new(Limits { per_lane, in_all, exclusive: false });
         let accepter = Accepter::new(db.clone(), ids.clone(), lines.clone(), tasks.clone());
         let (engines, upstreams) =
             (engines(&config, &clock, &ids)?, Upstreams::new(clock.clone(), ids.clone()));
@@ -125,6 +128,7 @@ impl Server {
             settler,
             accepter,
             recorder,
+            hooks,
         });
         begin(&app, arrived).await?;
         let serving = http::serve::serve(app.clone(), http::router(&app), listener);

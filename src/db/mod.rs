@@ -20,6 +20,7 @@ mod dialect;
 pub mod examine;
 mod gather;
 mod intake;
+mod log;
 pub mod migrate;
 mod postgres;
 mod postgres_tls;

@@ -1,10 +1,10 @@
 //! The embedded database. One writer thread owns the only writing connection: it takes the units that wait,
 //! runs them in one transaction (each in a savepoint once one of them has failed half-way), commits once, which is one flush, and only then answers them
-//! all (group commit). A few read-only connections serve reads, each on a thread of its own. A third kind of
-//! thread moves the write-ahead log into the database in the background.
+//! all (group commit). A few read-only connections serve reads, each on a thread of its own. `log.rs` keeps the
+//! write-ahead log short.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::bus::{Bus, Said};
 use super::intake::Intake;
+use super::log::Log;
 use super::tx::{Backend, Tx};
 use super::unit::Unit;
 use super::value::{Row, ToValue, Value, storable};
@@ -21,10 +22,6 @@ use crate::error::{Error, Result, Storage};
 
 /// So many units share one flush at most: more would make the first of them wait too long.
 const UNITS_PER_COMMIT: usize = 256;
-/// The log is moved into the database in the background from this size on…
-const QUIET_CHECKPOINT_BYTES: u64 = 32 << 20;
-/// …and by the writer itself, between two batches, from this size on, so that it starts over.
-const FORCED_CHECKPOINT_BYTES: u64 = 256 << 20;
 const STATEMENTS_KEPT: usize = 256;
 /// How long another program's lock is waited for. Requests may wait for two such units.
 const BUSY: Duration = Duration::from_secs(2);
@@ -37,9 +34,11 @@ pub fn start(
     writes: &Arc<Intake>,
     reads: &Arc<Intake>,
 ) -> anyhow::Result<()> {
-    let connection = open(path, false)?;
-    let (intake, log, bus) = (Arc::clone(writes), log_path(path), Arc::clone(bus));
-    spawn("db-writer", move || Writer { connection, log, bus, commits: 0 }.work(&intake))?;
+    let mut connection = open(path, false)?;
+    let log = Log::of(&mut connection)?;
+    let (intake, bus) = (Arc::clone(writes), Arc::clone(bus));
+    let writer = Writer { connection, log: Arc::clone(&log), bus };
+    spawn("db-writer", move || writer.work(&intake))?;
     for _ in 0..readers {
         let (connection, intake) = (open(path, true)?, Arc::clone(reads));
         spawn("db-reader", move || {
@@ -48,15 +47,8 @@ pub fn start(
             }
         })?;
     }
-    let (connection, log, alive) = (open(path, false)?, log_path(path), Arc::downgrade(writes));
-    spawn("db-checkpoint", move || {
-        while alive.strong_count() > 0 {
-            thread::sleep(Duration::from_millis(200));
-            if size(&log) > QUIET_CHECKPOINT_BYTES {
-                checkpoint(&connection);
-            }
-        }
-    })?;
+    let (connection, alive) = (open(path, false)?, Arc::downgrade(writes));
+    spawn("db-log", move || log.work(&connection, || alive.strong_count() > 0))?;
     Ok(())
 }
 
@@ -75,6 +67,8 @@ pub fn open(path: &Path, read_only: bool) -> anyhow::Result<Connection> {
     if !read_only {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // After a storm the log's file shrinks to this, the length that it may well need again.
+        connection.pragma_update(None, "journal_size_limit", 256 << 20)?;
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -90,28 +84,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<()>
     Ok(())
 }
 
-fn log_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
-}
-
-fn size(path: &Path) -> u64 {
-    path.metadata().map_or(0, |metadata| metadata.len())
-}
-
-fn checkpoint(connection: &Connection) {
-    // PASSIVE never blocks anyone. Busy or failing, it is tried again soon, and the log is safe meanwhile.
-    if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-        tracing::debug!(%error, "the log could not be moved into the database yet");
-    }
-}
-
 struct Writer {
     connection: Connection,
-    log: PathBuf,
+    log: Arc<Log>,
     bus: Arc<Bus>,
-    commits: u64,
 }
 
 /// A unit that has run in the open transaction, and what is to happen once that is committed.
@@ -132,13 +108,10 @@ enum Care {
 }
 
 impl Writer {
-    fn work(mut self, intake: &Intake) {
+    fn work(self, intake: &Intake) {
         while let Some(first) = intake.pop() {
             self.batch(first, intake);
-            self.commits += 1;
-            if self.commits.is_multiple_of(64) && size(&self.log) > FORCED_CHECKPOINT_BYTES {
-                checkpoint(&self.connection);
-            }
+            self.log.rest(&self.connection);
         }
     }
 

@@ -11,6 +11,7 @@ use crate::carriers::{self, Arrival, Inbound, ReceiptState};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::MessageId;
+use crate::jobs::deliver_webhook;
 use crate::phone::conversations::Member;
 use crate::phone::events::Emitter;
 use crate::phone::messages::receive::{self, Arrived, ArrivedGroup};
@@ -59,7 +60,8 @@ async fn store_others(app: &App, arrivals: Vec<Arrival>) {
     let unit = inbound.clone();
     let here = app.clone();
     match app.db.record(move |tx: &mut Tx<'_>| store_all(tx, &here, &unit)).await {
-        Ok(ids) => {
+        Ok((ids, directs)) => {
+            deliver_webhook::perform_all(app, directs);
             stored
                 .into_iter()
                 .zip(ids)
@@ -99,9 +101,14 @@ async fn one_by_one(
     }
 }
 
-fn store_all(tx: &mut Tx<'_>, app: &App, batch: &[Inbound]) -> Result<Vec<Option<MessageId>>> {
-    let mut emitter = Emitter::default();
-    batch.iter().map(|inbound| store(tx, app, &mut emitter, inbound)).collect()
+/// Our ids of what arrived, and what is to be told of it at once.
+type Stored = (Vec<Option<MessageId>>, Vec<deliver_webhook::Direct>);
+
+fn store_all(tx: &mut Tx<'_>, app: &App, batch: &[Inbound]) -> Result<Stored> {
+    let mut emitter = deliver_webhook::emitter(app);
+    let ids =
+        batch.iter().map(|inbound| store(tx, app, &mut emitter, inbound)).collect::<Result<Vec<_>>>()?;
+    Ok((ids, deliver_webhook::begin(tx, app, emitter)?))
 }
 
 fn store(tx: &mut Tx<'_>, app: &App, emitter: &mut Emitter, inbound: &Inbound) -> Result<Option<MessageId>> {

@@ -4,18 +4,21 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 use std::time::Duration;
 use url::Url;
 
 use crate::app::App;
 use crate::clock::Time;
+use crate::db::Tx;
+use crate::error;
 use crate::id::{DeliveryId, MessageId};
 use crate::net::{NetProblem, Reply};
 use crate::phone::attempts::Ended;
-use crate::phone::events::Kind;
+use crate::phone::events::{Begun, Emitter, Kind};
 use crate::phone::webhooks::Webhook;
-use crate::queue::Job;
 use crate::queue::backoff::Schedule;
+use crate::queue::{Job, Slot};
 use crate::signature::{self, Secret};
 
 use super::recorder::Outcome;
@@ -48,6 +51,51 @@ pub struct Posted {
     pub at: Time,
     pub millis: i64,
     pub request_headers: HeaderMap,
+}
+
+/// An attempt that begins right after the unit that stored its delivery.
+pub struct Direct {
+    job: Job,
+    attempt: Attempt,
+    slot: Slot,
+}
+
+/// For a unit after which [`perform_all`] makes the first attempts of what it emits.
+pub fn emitter(app: &App) -> Emitter {
+    match app.db.presence().incarnation() {
+        Some(me) if !app.db.is_stalled() && !app.stop.is_cancelled() => {
+            Emitter::direct(me, app.hooks.clone())
+        }
+        Some(_) | None => Emitter::default(),
+    }
+}
+
+/// Renders what `emitter` has begun, still in its unit.
+pub fn begin(tx: &mut Tx<'_>, app: &App, emitter: Emitter) -> error::Result<Vec<Direct>> {
+    let begun = emitter.begun();
+    let mut slots = HashMap::with_capacity(begun.len());
+    let mut jobs = Vec::with_capacity(begun.len());
+    for Begun { delivery, job, slot } in begun {
+        slots.insert(delivery.clone(), slot);
+        jobs.push((delivery, job));
+    }
+    let attempts = prepare(tx, app, jobs)?;
+    let direct = |(job, attempt): (Job, Attempt)| {
+        let slot = slots.remove(&attempt.delivery)?;
+        Some(Direct { job, attempt, slot })
+    };
+    Ok(attempts.into_iter().filter_map(direct).collect())
+}
+
+/// Makes the attempts, each in a task of its own.
+pub fn perform_all(app: &App, directs: Vec<Direct>) {
+    for Direct { job, attempt, slot } in directs {
+        let here = app.clone();
+        app.tasks.spawn(async move {
+            let _slot = slot;
+            perform(&here, job, attempt).await;
+        });
+    }
 }
 
 /// Signs and posts.

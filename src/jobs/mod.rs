@@ -16,7 +16,7 @@ use crate::phone::erase::Outside;
 use crate::phone::messages::Message;
 use crate::phone::messages::send::Handover;
 use crate::phone::numbers::{self, Expiry, Number};
-use crate::queue::{self, Class, Job, Limits, Task, Wakes, Work, Worker};
+use crate::queue::{self, Class, Job, Limits, Room, Task, Wakes, Work, Worker};
 
 pub mod accepter;
 pub mod act;
@@ -82,7 +82,8 @@ impl Work for Jobs {
             }
         }
         ready.append(&mut send_message::prepare(tx, &self.app, messages)?);
-        ready.append(&mut deliver_webhook::prepare(tx, &self.app, deliveries)?);
+        let attempts = deliver_webhook::prepare(tx, &self.app, deliveries)?;
+        ready.extend(attempts.into_iter().map(|(job, attempt)| (job, Ready::Deliver(Box::new(attempt)))));
         Ok(ready)
     }
 
@@ -115,7 +116,7 @@ impl Jobs {
             }
             Task::DeliverWebhook(id) => {
                 let alone = deliver_webhook::prepare(tx, app, vec![(id.clone(), job.clone())])?;
-                return Ok(alone.into_iter().next().map(|(_, ready)| ready));
+                return Ok(alone.into_iter().next().map(|(_, attempt)| Ready::Deliver(Box::new(attempt))));
             }
             Task::FetchMedia(id) => {
                 let media = crate::phone::media::find(tx, id)?.filter(|media| !media.is_stored);
@@ -144,14 +145,11 @@ impl Jobs {
 pub fn start(app: &App) {
     let jobs = Arc::new(Jobs { app: app.clone() });
     for class in [Class::Send, Class::Hook, Class::Media, Class::Upkeep] {
-        let webhooks = &app.config.webhooks;
-        let limits = match class {
-            Class::Send => Limits { per_lane: 1_000, in_all: 4_000, exclusive: true },
-            Class::Hook => {
-                Limits { per_lane: webhooks.per_endpoint, in_all: webhooks.in_all, exclusive: false }
-            }
-            Class::Media => Limits { per_lane: 16, in_all: 16, exclusive: false },
-            Class::Upkeep => Limits { per_lane: 1, in_all: 2, exclusive: false },
+        let room = match class {
+            Class::Send => Room::new(Limits { per_lane: 1_000, in_all: 4_000, exclusive: true }),
+            Class::Hook => app.hooks.clone(),
+            Class::Media => Room::new(Limits { per_lane: 16, in_all: 16, exclusive: false }),
+            Class::Upkeep => Room::new(Limits { per_lane: 1, in_all: 2, exclusive: false }),
         };
         let wakes = Wakes::of(&app.db, class);
         if class == Class::Send {
@@ -161,7 +159,7 @@ pub fn start(app: &App) {
             db: app.db.clone(),
             clock: app.clock.clone(),
             class,
-            limits,
+            room,
             work: Arc::clone(&jobs),
             wakes,
             tasks: app.tasks.clone(),

@@ -8,12 +8,12 @@ use crate::clock::Time;
 use crate::db::{Row, Tx};
 use crate::error::Result;
 use crate::id::{
-    AccountId, AgentId, ConversationId, DeliveryId, EventId, Ids, MessageId, NumberId, WebhookId,
+    AccountId, AgentId, ConversationId, DeliveryId, EventId, Ids, Incarnation, MessageId, NumberId, WebhookId,
 };
 use crate::phone::conversations;
 use crate::phone::deliveries;
 use crate::phone::webhooks::{self, Coverage};
-use crate::queue::{self, Order, Task};
+use crate::queue::{self, Job, Order, Room, Slot, Task};
 use crate::words;
 
 words! {
@@ -47,6 +47,21 @@ pub struct Subject<'a> {
 pub struct Emitter {
     accounts: HashMap<AccountId, Interest>,
     coverages: HashMap<NumberId, Coverage>,
+    direct: Option<Direct>,
+    begun: Vec<Begun>,
+}
+
+/// This process, and where it has room to make first attempts at once.
+struct Direct {
+    me: Incarnation,
+    room: Room,
+}
+
+/// A delivery whose job was claimed in the unit that stored it: nobody else will begin it.
+pub struct Begun {
+    pub delivery: DeliveryId,
+    pub job: Job,
+    pub slot: Slot,
 }
 
 /// Who of an account may want to be told anything.
@@ -57,6 +72,17 @@ struct Interest {
 }
 
 impl Emitter {
+    /// One whose deliveries this process begins itself, right after the unit, where there is room and none waits that
+    /// comes before.
+    pub fn direct(me: Incarnation, room: Room) -> Self {
+        Self { direct: Some(Direct { me, room }), ..Self::default() }
+    }
+
+    /// The deliveries to begin once the unit is committed.
+    pub fn begun(self) -> Vec<Begun> {
+        self.begun
+    }
+
     /// Stores the event and a delivery for each endpoint that wants it. `wait_until` holds the first attempt back
     /// while attachments are fetched.
     pub fn emit(
@@ -97,14 +123,27 @@ impl Emitter {
             return Ok(());
         }
         let event = EventId::new(ids);
-        insert(tx, &event, now, kind, subject, told)?;
+        tx.execute(
+            "INSERT INTO events (id, account_id, kind, message_id, conversation_id, number_id, at, data)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            &[
+                &event,
+                subject.account,
+                &kind,
+                &subject.message.cloned(),
+                subject.conversation,
+                subject.number,
+                &now,
+                &told.map(str::to_owned),
+            ],
+        )?;
         if is_followed {
             tx.announce(format!("event {}", subject.account));
         }
-        let due = [(agent_webhook, kind), (number_webhook, Kind::MessageInbound)];
+        let due = [(agent_webhook.cloned(), kind), (number_webhook.cloned(), Kind::MessageInbound)];
         for (webhook, kind) in due {
-            if let Some(webhook) = webhook {
-                deliver(tx, ids, now, &event, webhook, kind, subject, wait_until)?;
+            if let Some(webhook) = &webhook {
+                self.deliver(tx, ids, now, &event, webhook, kind, subject, wait_until)?;
             }
         }
         Ok(())
@@ -130,6 +169,65 @@ impl Emitter {
         }
         Ok((&self.coverages[subject.number], interest.is_followed))
     }
+
+    #[expect(clippy::too_many_arguments, reason = "one row with all its references")]
+    fn deliver(
+        &mut self,
+        tx: &mut Tx<'_>,
+        ids: &Ids,
+        now: Time,
+        event: &EventId,
+        webhook: &WebhookId,
+        kind: Kind,
+        subject: &Subject<'_>,
+        wait_until: Option<Time>,
+    ) -> Result<()> {
+        let delivery = DeliveryId::new(ids);
+        let draft = deliveries::Draft {
+            id: &delivery,
+            account: subject.account,
+            event,
+            webhook,
+            message: subject.message,
+            kind,
+            channel: subject.channel.as_str(),
+            payload: None,
+            test: false,
+            now,
+        };
+        deliveries::insert(tx, &draft)?;
+        let order = Order {
+            key: format!("{webhook}/{}", subject.conversation),
+            seq: conversations::next_seq(tx, subject.conversation)?,
+        };
+        let lane = queue::hook_lane(webhook);
+        let slot = if wait_until.is_none() { self.slot(tx, &lane.name, &order.key)? } else { None };
+        let job = queue::Draft {
+            lane,
+            task: Task::DeliverWebhook(delivery.clone()),
+            unique_key: Some(format!("deliver/{delivery}")),
+            order: Some(order),
+            run_at: wait_until.unwrap_or(now),
+            origin: None,
+        };
+        let me = self.direct.as_ref().filter(|_| slot.is_some()).map(|direct| &direct.me);
+        let job = queue::enqueue_all(tx, ids, now, &[(&job, me)])?.pop().flatten();
+        self.begun.extend(job.zip(slot).map(|(job, slot)| Begun { delivery, job, slot }));
+        Ok(())
+    }
+
+    /// A place to begin a delivery at once, if nothing stands before it.
+    fn slot(&self, tx: &mut Tx<'_>, lane: &str, order_key: &str) -> Result<Option<Slot>> {
+        let Some(Direct { me, room }) = &self.direct else { return Ok(None) };
+        let Some(slot) = room.direct(lane) else { return Ok(None) };
+        if queue::has_one(tx, order_key)? {
+            return Ok(None);
+        }
+        if self.begun.is_empty() {
+            tx.stay_alive(me)?;
+        }
+        Ok(Some(slot))
+    }
 }
 
 fn interest(tx: &mut Tx<'_>, account: &AccountId, now: Time) -> Result<Interest> {
@@ -152,71 +250,6 @@ fn covering(tx: &mut Tx<'_>, subject: &Subject<'_>) -> Result<Coverage> {
 
 fn is_group(tx: &mut Tx<'_>, conversation: &ConversationId) -> Result<bool> {
     tx.exists("SELECT 1 FROM conversations WHERE id = ?1 AND group_members IS NOT NULL", &[conversation])
-}
-
-fn insert(
-    tx: &mut Tx<'_>,
-    event: &EventId,
-    now: Time,
-    kind: Kind,
-    subject: &Subject<'_>,
-    told: Option<&str>,
-) -> Result<()> {
-    tx.execute(
-        "INSERT INTO events (id, account_id, kind, message_id, conversation_id, number_id, at, data)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        &[
-            event,
-            subject.account,
-            &kind,
-            &subject.message.cloned(),
-            subject.conversation,
-            subject.number,
-            &now,
-            &told.map(str::to_owned),
-        ],
-    )?;
-    Ok(())
-}
-
-#[expect(clippy::too_many_arguments, reason = "one row with all its references")]
-fn deliver(
-    tx: &mut Tx<'_>,
-    ids: &Ids,
-    now: Time,
-    event: &EventId,
-    webhook: &WebhookId,
-    kind: Kind,
-    subject: &Subject<'_>,
-    wait_until: Option<Time>,
-) -> Result<()> {
-    let delivery = DeliveryId::new(ids);
-    let draft = deliveries::Draft {
-        id: &delivery,
-        account: subject.account,
-        event,
-        webhook,
-        message: subject.message,
-        kind,
-        channel: subject.channel.as_str(),
-        payload: None,
-        test: false,
-        now,
-    };
-    deliveries::insert(tx, &draft)?;
-    let order = Order {
-        key: format!("{webhook}/{}", subject.conversation),
-        seq: conversations::next_seq(tx, subject.conversation)?,
-    };
-    let job = queue::Draft {
-        lane: queue::hook_lane(webhook),
-        task: Task::DeliverWebhook(delivery.clone()),
-        unique_key: Some(format!("deliver/{delivery}")),
-        order: Some(order),
-        run_at: wait_until.unwrap_or(now),
-        origin: None,
-    };
-    queue::enqueue(tx, ids, now, &job)
 }
 
 /// A stored event.

@@ -10,14 +10,16 @@ use crate::error::Result;
 use crate::id::{Ids, Incarnation, JobId};
 
 pub mod backoff;
+mod room;
 pub mod store;
 mod task;
 mod wake;
 mod worker;
 
+pub use room::{Limits, Room, Slot};
 pub use task::{Class, Lane, Task, erase_lane, hook_lane, media_lane, send_lane, upkeep_lane};
 pub use wake::Wakes;
-pub use worker::{Limits, Work, Worker};
+pub use worker::{Work, Worker};
 
 /// A job to enqueue.
 #[derive(Clone, Debug)]
@@ -89,6 +91,11 @@ pub fn enqueue_all(
         })
     });
     Ok(claimed.collect())
+}
+
+/// Whether a job of this order is there, waiting or under way.
+pub fn has_one(tx: &mut Tx<'_>, order_key: &str) -> Result<bool> {
+    tx.exists("SELECT 1 FROM jobs WHERE order_key = ?1", &[&order_key])
 }
 
 /// Takes back the waiting job of `unique_key`, if there is one that nobody works on yet.

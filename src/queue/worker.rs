@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::room::Room;
 use super::store;
 use super::task::Class;
 use super::{Job, Wakes};
@@ -35,15 +35,6 @@ pub trait Work: Send + Sync + 'static {
     async fn perform(&self, job: Job, ready: Self::Ready);
 }
 
-/// How much may be under way at once.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub per_lane: usize,
-    pub in_all: usize,
-    /// Lanes are worked by one process at a time (numbers); others by any.
-    pub exclusive: bool,
-}
-
 /// Lanes looked at in one claiming unit, and jobs claimed in it: a unit is short.
 const LANES_PER_UNIT: usize = 32;
 const JOBS_PER_UNIT: usize = 256;
@@ -57,7 +48,7 @@ pub struct Worker<W: Work> {
     pub db: Db,
     pub clock: Clock,
     pub class: Class,
-    pub limits: Limits,
+    pub room: Room,
     pub work: Arc<W>,
     pub wakes: Wakes,
     pub tasks: TaskTracker,
@@ -66,8 +57,6 @@ pub struct Worker<W: Work> {
 
 #[derive(Default)]
 struct State {
-    running: HashMap<String, usize>,
-    in_all: usize,
     /// Lanes that may have due jobs, each once, in the order in which they are looked at.
     hot: VecDeque<String>,
     is_hot: HashSet<String>,
@@ -91,12 +80,8 @@ struct Found<R> {
 impl<W: Work> Worker<W> {
     /// Works until told to stop; jobs under way are left to the tracker to wait for.
     pub async fn run(self) {
-        let (ended, mut endings) = mpsc::unbounded_channel::<String>();
         let mut state = State::default();
         loop {
-            while let Ok(lane) = endings.try_recv() {
-                state.ended(&lane);
-            }
             self.note_wakes(&mut state);
             if self.wakes.wants_a_look() {
                 state.polled_at = Time::from_millis(0);
@@ -109,8 +94,8 @@ impl<W: Work> Worker<W> {
                     () = tokio::time::sleep(RECOVERY) => continue,
                 }
             }
-            let claimed = self.claim(&mut state, &ended).await;
-            if claimed && state.has_room(&self.limits) {
+            let claimed = self.claim(&mut state).await;
+            if claimed && self.room.left() > 0 {
                 continue;
             }
             let wake_at = state.later.first().map_or(state.polled_at + POLL, |(due, _)| *due);
@@ -118,7 +103,7 @@ impl<W: Work> Worker<W> {
                 () = self.stop.cancelled() => return,
                 () = self.wakes.notified() => {}
                 () = self.clock.sleep_until(wake_at.min(state.polled_at + POLL)) => {}
-                Some(lane) = endings.recv() => state.ended(&lane),
+                () = self.room.freed() => {}
             }
         }
     }
@@ -127,16 +112,21 @@ impl<W: Work> Worker<W> {
         let now = self.clock.now();
         for (lane, due) in self.wakes.take() {
             if due <= now {
-                state.heat(lane);
+                self.heat(state, lane);
             } else {
                 state.later.insert((due, lane));
             }
         }
         while state.later.first().is_some_and(|(due, _)| *due <= now) {
             if let Some((_, lane)) = state.later.pop_first() {
-                state.heat(lane);
+                self.heat(state, lane);
             }
         }
+    }
+
+    fn heat(&self, state: &mut State, lane: String) {
+        self.room.waits(&lane);
+        state.heat(lane);
     }
 
     /// Nothing new is begun while the database is away, or while something that happened outside waits to be stored.
@@ -145,20 +135,20 @@ impl<W: Work> Worker<W> {
     }
 
     /// Claims once; `false` when there was nothing to look at.
-    async fn claim(&self, state: &mut State, ended: &mpsc::UnboundedSender<String>) -> bool {
+    async fn claim(&self, state: &mut State) -> bool {
         let Some(me) = self.db.presence().incarnation() else { return false };
         let now = self.clock.now();
         if now >= state.polled_at + POLL || now < state.polled_at {
             state.polled_at = now;
             self.discover(state, now).await;
         }
-        let asked = state.choose(&self.limits, now);
+        let asked = state.choose(&self.room, now);
         if asked.is_empty() {
             return false;
         }
         let lanes = asked.clone();
-        let most = JOBS_PER_UNIT.min(self.limits.in_all.saturating_sub(state.in_all));
-        let (class, exclusive, work) = (self.class, self.limits.exclusive, Arc::clone(&self.work));
+        let most = JOBS_PER_UNIT.min(self.room.left());
+        let (class, exclusive, work) = (self.class, self.room.limits().exclusive, Arc::clone(&self.work));
         let unit = move |tx: &mut Tx<'_>| {
             tx.stay_alive(&me)?;
             let claimant = Claimant { class, me: &me, now, most };
@@ -166,11 +156,11 @@ impl<W: Work> Worker<W> {
             look(tx, &*work, &claimant, &lanes, held.as_ref())
         };
         match self.db.claim(unit).await {
-            Ok(found) => found.into_iter().for_each(|found| self.begin(state, found, now, ended)),
+            Ok(found) => found.into_iter().for_each(|found| self.begin(state, found, now)),
             Err(error) => {
                 tracing::warn!(class = %self.class, ?error, "could not claim jobs; trying again");
                 for asked in asked {
-                    state.heat(asked.lane);
+                    self.heat(state, asked.lane);
                 }
                 tokio::time::sleep(RECOVERY).await;
             }
@@ -181,19 +171,13 @@ impl<W: Work> Worker<W> {
     async fn discover(&self, state: &mut State, now: Time) {
         let class = self.class;
         match self.db.read(move |tx| store::due_lanes(tx, class, now)).await {
-            Ok(lanes) => lanes.into_iter().for_each(|lane| state.heat(lane)),
+            Ok(lanes) => lanes.into_iter().for_each(|lane| self.heat(state, lane)),
             Err(error) => tracing::debug!(%error, "could not look for due jobs"),
         }
     }
 
-    fn begin(
-        &self,
-        state: &mut State,
-        found: Found<W::Ready>,
-        now: Time,
-        ended: &mpsc::UnboundedSender<String>,
-    ) {
-        if self.limits.exclusive {
+    fn begin(&self, state: &mut State, found: Found<W::Ready>, now: Time) {
+        if self.room.limits().exclusive {
             if !found.held {
                 state.held_until.remove(&found.lane);
                 state.others_until.insert(found.lane, now + HOLD_LOOK);
@@ -201,31 +185,18 @@ impl<W: Work> Worker<W> {
             }
             state.held_until.entry(found.lane.clone()).or_insert(now + HOLD_LOOK);
         }
-        if !found.drained {
-            state.heat(found.lane.clone());
+        if found.drained {
+            self.room.drained(&found.lane);
+        } else {
+            self.heat(state, found.lane.clone());
         }
         for (job, ready) in found.jobs {
-            *state.running.entry(found.lane.clone()).or_default() += 1;
-            state.in_all += 1;
-            let (work, ended, lane) = (Arc::clone(&self.work), ended.clone(), found.lane.clone());
+            let (work, slot) = (Arc::clone(&self.work), self.room.take(&found.lane));
             self.tasks.spawn(async move {
-                let _ending = Ending { lane, ended };
+                let _slot = slot;
                 work.perform(job, ready).await;
             });
         }
-    }
-}
-
-/// Says that a job has ended, also when it panicked.
-struct Ending {
-    lane: String,
-    ended: mpsc::UnboundedSender<String>,
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        // The worker is gone only when the process ends.
-        let _ = self.ended.send(std::mem::take(&mut self.lane));
     }
 }
 
@@ -300,20 +271,6 @@ fn look<W: Work>(
 }
 
 impl State {
-    fn ended(&mut self, lane: &str) {
-        self.in_all -= 1;
-        if let Some(running) = self.running.get_mut(lane) {
-            *running -= 1;
-            if *running == 0 {
-                self.running.remove(lane);
-            }
-        }
-    }
-
-    fn has_room(&self, limits: &Limits) -> bool {
-        self.in_all < limits.in_all
-    }
-
     fn heat(&mut self, lane: String) {
         if self.is_hot.insert(lane.clone()) {
             self.hot.push_back(lane);
@@ -321,14 +278,14 @@ impl State {
     }
 
     /// Takes hot lanes that have room, in turn. A lane that is full stays hot.
-    fn choose(&mut self, limits: &Limits, now: Time) -> Vec<Asked> {
+    fn choose(&mut self, room_of: &Room, now: Time) -> Vec<Asked> {
         let mut asked = Vec::new();
         for _ in 0..self.hot.len() {
-            if !self.has_room(limits) || asked.len() == LANES_PER_UNIT {
+            if room_of.left() == 0 || asked.len() == LANES_PER_UNIT {
                 break;
             }
             let Some(lane) = self.hot.pop_front() else { break };
-            let room = limits.per_lane.saturating_sub(self.running.get(&lane).copied().unwrap_or(0));
+            let room = room_of.left_in(&lane);
             if room == 0 {
                 self.hot.push_back(lane);
                 continue;

@@ -2,7 +2,7 @@
 
 Three ways to the same trivial upstream, taken in turns: straight there, through us, through LiteLLM's proxy (in an
 environment of its own, made when it is first needed; as many workers as there are cores). Requests a second and
-latency at 1, 16 and 64 clients; and streams whose events say when they were written, so that what is held back shows.
+latency at 1, 16 and 64 clients; what we add at a set pace, when nobody queues for the processors; and streams whose events say when they were written, so that what is held back shows.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from harness.programs import Server, binary
 SOURCE = Path(__file__).parent / "upstream" / "upstream.c"
 MODEL = "Qwen3-Next-80B"
 ROUTE = {"direct": "/v1/chat/completions", "agentphone": "/api/v1/chat/completions", "litellm": "/v1/chat/completions"}
+PACED = "paced"
 EVENTS, GAP_MICROSECONDS = 32, 4000
 
 
@@ -29,6 +30,7 @@ def parse(arguments):
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pace", type=int, default=10_000, help="requests a second of 64 clients in the paced cells")
     parser.add_argument("--streams", type=int, default=20, help="streams a round and way")
     parser.add_argument("--without-litellm", action="store_true")
     return parser.parse_args(arguments)
@@ -64,9 +66,9 @@ class Through(Server):
         self.arguments += ["--config", str(path)]
 
 
-def load(way, clients, seconds):
+def load(way, clients, seconds, rate=0):
     address, key = way
-    return wrk.run("chat.lua", address, clients, seconds, TOKEN=key, ROUTE=ROUTE[way.name], MODEL=MODEL)
+    return wrk.run("chat.lua", address, clients, seconds, TOKEN=key, ROUTE=ROUTE[way.name], MODEL=MODEL, RATE=rate)
 
 
 class Way(tuple):
@@ -90,12 +92,18 @@ def streamed(way, count):
 
 def measure(ways, options):
     cells = {way.name: {clients: [] for clients in options.clients} for way in ways}
+    # LiteLLM never reaches the pace.
+    paced = [way for way in ways if way.name != "litellm"]
+    for way in paced:
+        cells[way.name][PACED] = []
     streams = {way.name: [] for way in ways}
     for number in range(options.rounds):
         for clients in options.clients:
             for way in ways:
                 load(way, clients, 1)
                 cells[way.name][clients].append(load(way, clients, options.seconds))
+        for way in paced:
+            cells[way.name][PACED].append(load(way, 64, options.seconds, options.pace))
         for way in ways:
             streams[way.name].append(streamed(way, options.streams))
         print(f"round {number + 1} of {options.rounds}", flush=True)
@@ -129,7 +137,7 @@ def options_events(one):
 def added(figures, clients):
     """What going through us adds, and how it compares."""
     sums = {}
-    for count in clients:
+    for count in [*clients, PACED]:
         for key in ("p50_ms", "p99_ms"):
             sums[f"added_{count}_{key}"] = figures[f"agentphone_{count}_{key}"] - figures[f"direct_{count}_{key}"]
         if f"litellm_{count}_per_second" in figures:
@@ -152,8 +160,8 @@ def main(arguments):
         cells, streams = measure(ways, options)
     figures = summed(cells, streams)
     figures |= added(figures, options.clients)
-    figures |= {"goal": "p50 +<= 0.3 ms at 1; >= 10,000/s at 64; >= 50 x LiteLLM; first byte +<= 0.5 ms; nothing held back",
-                "clients": options.clients, "seconds": options.seconds, "rounds": options.rounds}
+    figures |= {"goal": "p50 +<= 0.3 ms at 1; >= 10,000/s at 64 with p99 +<= 2 ms; >= 50 x LiteLLM; first byte +<= 0.5 ms; nothing held back",
+                "clients": options.clients, "pace": options.pace, "seconds": options.seconds, "rounds": options.rounds}
     keep_result("voice-gateway", 0, figures)
     return 0 if not any(value for key, value in figures.items() if key.endswith(("_faults", "_missing"))) else 1
 

@@ -17,7 +17,7 @@ from harness.programs import Server
 from pictures import painted
 
 LINK = re.compile(r"http://\S+(/sign-in\?token=[0-9a-z]+)")
-PATIENCE = 10.0
+PATIENCE = 30.0
 _lines = itertools.count(1)
 
 

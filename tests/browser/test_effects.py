@@ -45,7 +45,7 @@ def test_an_effect_plays_once_when_the_text_is_seen(effect, show, shop, ada) -> 
     assert note["effect"] == effect and not note["still"]
     assert note["canvas"] or note["moves"], "something moves"
     assert note["canvas"] == (effect in SCREEN[:5])
-    expect(page.locator(".effect")).to_have_count(0, timeout=15_000)
+    expect(page.locator(".effect")).to_have_count(0, timeout=30_000)
     shown = message(phone(page, ada), "Tadaa")
     expect(shown.get_by_role("button", name="Sent with")).to_be_visible()
     page.reload()

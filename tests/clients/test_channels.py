@@ -92,7 +92,7 @@ def test_a_line_that_is_down_queues_at_once_and_keeps_the_order(account, network
     assert [each["status"] for each in sent] == ["queued"] * 5 and time.monotonic() - before < 5
     assert phone.received() == []
     faulty.faults(link_down=False)
-    eventually(lambda: len(phone.received()) == 5, seconds=20)
+    eventually(lambda: len(phone.received()) == 5)
     assert [message["body"] for message in phone.received()] == [f"{count}" for count in range(5)]
     for each in sent:
         assert accepted(network, each["id"]) == ["sms"]
@@ -104,7 +104,7 @@ def test_two_hundred_at_once_arrive_once_each(account, network) -> None:
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         sent = list(pool.map(lambda count: account.send(phones[count % 10].number, f"{count}"), range(200)))
     assert len({each["id"] for each in sent}) == 200
-    eventually(lambda: sum(len(phone.received()) for phone in phones) == 200, seconds=20)
+    eventually(lambda: sum(len(phone.received()) for phone in phones) == 200)
     for index, phone in enumerate(phones):
         assert sorted(int(message["body"]) for message in phone.received()) == list(range(index, 200, 10))
 

@@ -23,7 +23,7 @@ def run(options):
             load = Load(scene.apis(2), scene.numbers, f"l{options.seed}l", 700 + index, pause=0.05).start()
             time.sleep(0.3)
             slowest = while_locked(outcome, scene, database, manner, seconds, index)
-            recovered = await_recovery(scene, f"l{options.seed}{manner}", LONGEST_RECOVERY)
+            recovered = await_recovery(scene, f"l{options.seed}{manner}", options.unhurried(LONGEST_RECOVERY))
             scene.acknowledged += load.stop()
             outcome.require(recovered is not None, f"no 200 after the {manner} lock was gone")
             outcome.figures |= {f"{manner.lower()}_slowest_refusal_s": slowest, f"{manner.lower()}_recovered_s": recovered}
@@ -54,4 +54,4 @@ def while_locked(outcome, scene, database, manner, seconds, index):
     finally:
         connection.execute("ROLLBACK")
         connection.close()
-    return check_refusals(outcome, tries, LONGEST_ANSWER, f"locked {manner}")
+    return check_refusals(outcome, tries, scene.options.unhurried(LONGEST_ANSWER), f"locked {manner}")

@@ -27,6 +27,10 @@ class Options:
     postgres: object = None
     rounds: int = 200
 
+    def unhurried(self, seconds):
+        """A limit of so many seconds; ten times that in a quick run, which may stand beside anything and measures nothing."""
+        return seconds * 10 if self.quick else seconds
+
 
 @dataclass
 class Outcome:

@@ -44,7 +44,7 @@ def send_together(scene, count, name):
         return list(pool.map(one, range(count)))
 
 
-def await_withheld(scene, count, limit=15):
+def await_withheld(scene, count, limit=40):
     """How many submits the network has taken without an answer."""
     deadline = time.monotonic() + limit
     while True:
@@ -81,7 +81,7 @@ def compare_events(outcome, scene, receiver, before):
     outcome.require(not wrong, f"API and events disagree on {len(wrong)}: {wrong[:5]}")
 
 
-def await_event(receiver, name, wanted, limit=10):
+def await_event(receiver, name, wanted, limit=40):
     """The events that named this message; waits for `wanted`, or for any."""
     deadline = time.monotonic() + limit
     while True:

@@ -21,6 +21,7 @@ mod wait;
 mod batches;
 mod clock;
 mod database_tls;
+mod direct;
 mod happened;
 mod lanes;
 mod leases;

@@ -9,7 +9,6 @@ use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{DeliveryId, WebhookId};
-use crate::jobs::Ready;
 use crate::phone::deliveries::{self, Delivery};
 use crate::phone::events::{self, Kind};
 use crate::phone::payloads::{self, Surroundings};
@@ -28,7 +27,7 @@ struct Due {
 
 /// Renders the payloads of first attempts and counts the attempts. The jobs of deliveries that can never be posted end
 /// here.
-pub fn prepare(tx: &mut Tx<'_>, app: &App, jobs: Vec<(DeliveryId, Job)>) -> Result<Vec<(Job, Ready)>> {
+pub fn prepare(tx: &mut Tx<'_>, app: &App, jobs: Vec<(DeliveryId, Job)>) -> Result<Vec<(Job, Attempt)>> {
     let (mut due, mut over) = find(tx, jobs)?;
     render(tx, &mut due)?;
     let (posted, deleted): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| due.payload.is_some());
@@ -87,7 +86,7 @@ fn render(tx: &mut Tx<'_>, due: &mut [Due]) -> Result<()> {
     Ok(())
 }
 
-fn begin(tx: &mut Tx<'_>, posted: Vec<Due>, now: Time) -> Result<Vec<(Job, Ready)>> {
+fn begin(tx: &mut Tx<'_>, posted: Vec<Due>, now: Time) -> Result<Vec<(Job, Attempt)>> {
     let sent: Vec<(&DeliveryId, &str)> =
         posted.iter().map(|due| (&due.delivery.id, due.payload.as_deref().unwrap_or_default())).collect();
     let numbers: HashMap<DeliveryId, i64> = attempts::begin_all(tx, &sent, now)?;
@@ -102,7 +101,7 @@ fn begin(tx: &mut Tx<'_>, posted: Vec<Due>, now: Time) -> Result<Vec<(Job, Ready
             test: delivery.test,
             payload: payload.unwrap_or_default(),
         };
-        (job, Ready::Deliver(Box::new(attempt)))
+        (job, attempt)
     };
     Ok(posted.into_iter().map(attempt).collect())
 }

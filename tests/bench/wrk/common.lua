@@ -12,6 +12,16 @@ end
 -- T<microseconds since the epoch>x<n>: says when the text was sent, and no two are equal.
 function M.key(n) return string.format("T%016.0fx%d", M.microseconds(), n) end
 
+-- wrk's `delay` for so many requests a second in all: the milliseconds until the next one's place in an even schedule.
+function M.paced(rate)
+  local next_at
+  return function()
+    local now = M.microseconds()
+    next_at = math.max((next_at or now) + 1e6 / rate, now - 2e5)
+    return math.max(0, math.floor((next_at - now) / 1e3 + 0.5))
+  end
+end
+
 function M.split(list)
   local items = {}
   for item in list:gmatch("[^,]+") do items[#items + 1] = item end

@@ -6,7 +6,6 @@ local numbers = common.split(assert(os.getenv("NUMBERS"), "set NUMBERS"))
 local n, rate = tonumber(os.getenv("FIRST") or "0"), tonumber(os.getenv("RATE") or "0")
 local headers = { ["Content-Type"] = "application/json" }
 if os.getenv("TOKEN") then headers["Authorization"] = "Bearer " .. os.getenv("TOKEN") end
-local next_at
 
 function request()
   n = n + 1
@@ -14,13 +13,6 @@ function request()
     string.format('{"to":"%s","body":"%s"}', numbers[n % #numbers + 1], common.key(n)))
 end
 
--- Milliseconds to wait before the next request: its place in an even schedule.
-if rate > 0 then
-  function delay()
-    local now = common.microseconds()
-    next_at = math.max((next_at or now) + 1e6 / rate, now - 2e5)
-    return math.max(0, math.floor((next_at - now) / 1e3 + 0.5))
-  end
-end
+if rate > 0 then delay = common.paced(rate) end
 
 function done(summary, latency) common.report(summary, latency) end

@@ -39,7 +39,7 @@ class Listening:
         for line in self._process.stdout:
             self.lines.append(line.decode().rstrip("\n"))
 
-    def wait_for(self, text: str, seconds: float = 15.0, count: int = 1) -> str:
+    def wait_for(self, text: str, seconds: float = 40.0, count: int = 1) -> str:
         """The latest line with this text, once there are `count` of them."""
 
         def look() -> str | None:

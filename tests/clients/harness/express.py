@@ -20,7 +20,7 @@ class Express:
         found = re.search(r"http://127\.0\.0\.1:\d+", line)
         assert found, f"the Express application did not start: {line!r}"
         self.origin = found.group()
-        self.http = httpx.Client(base_url=self.origin, timeout=10, trust_env=False)
+        self.http = httpx.Client(base_url=self.origin, timeout=30, trust_env=False)
 
     def hook(self) -> "Hook":
         return Hook(self, f"hook{next(self._names)}")

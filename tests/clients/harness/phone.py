@@ -18,7 +18,7 @@ def fresh_number() -> str:
     return f"+1415{237 + line // 10_000:03}{line % 10_000:04}"
 
 
-def eventually(look: Callable[[], T], seconds: float = 10.0, what: str = "") -> T:
+def eventually(look: Callable[[], T], seconds: float = 40.0, what: str = "") -> T:
     """Looks again until the answer is true; fails with the last answer."""
     deadline = time.monotonic() + seconds
     while True:
@@ -88,7 +88,7 @@ class Handset:
         """What was texted to this phone."""
         return [message for message in self.shown() if message["from"] != self.number]
 
-    def wait_for(self, message_id: str, seconds: float = 10.0) -> dict:
+    def wait_for(self, message_id: str, seconds: float = 40.0) -> dict:
         def look() -> dict | None:
             for message in self.shown():
                 if message_id in (message["id"], message.get("message_id")):

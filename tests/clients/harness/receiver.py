@@ -56,7 +56,7 @@ class Endpoint:
             self.requests.append(request)
             return self.plan.pop(0) if len(self.plan) > 1 else self.plan[0]
 
-    def wait(self, count: int = 1, seconds: float = 15.0) -> list[Request]:
+    def wait(self, count: int = 1, seconds: float = 40.0) -> list[Request]:
         return eventually(
             lambda: self.requests[:] if len(self.requests) >= count else None, seconds, f"{count} requests at {self.url}"
         )

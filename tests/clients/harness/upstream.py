@@ -20,7 +20,7 @@ class Upstream:
         )
         port = self._process.stdout.readline().split()[1]
         self.url = f"http://127.0.0.1:{port}/v1"
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10, trust_env=False)
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
 
     def rules(self, *rules: dict) -> None:
         """How the next requests are answered, one rule each; the last one stays."""
