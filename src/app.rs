@@ -99,6 +99,11 @@ impl App {
         self.carrier(name).is_some_and(Connection::is_up)
     }
 
+    /// The simulated network whose phones people use here, if they may.
+    pub fn phones(&self) -> Option<&Network> {
+        self.network.as_ref().filter(|_| self.config.sim.open)
+    }
+
     /// `<origin>` of the URLs we hand out.
     pub fn origin(&self) -> String {
         if !self.config.public_url.is_empty() {

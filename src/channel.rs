@@ -41,6 +41,9 @@ macro_rules! words {
     };
 }
 
+/// So many pictures of one text that came are kept; each becomes a message.
+pub const PICTURES: usize = 100;
+
 words! {
     /// How a message travels. MMS is an SMS with media; RCS and WhatsApp come later.
     Channel {

@@ -18,6 +18,7 @@ const IMPORTED: &str = "models/models.toml";
 /// What a laptop wants and production must not have.
 const DEVELOPMENT: &str = r"
 outbound = { allow_http = true, allow_private = true }
+sim = { open = true }
 rate_limits = { reads_per_minute = 0, writes_per_minute = 0, webhook_changes_per_hour = 0, webhook_tests_per_hour = 0,
                 number_purchases_per_hour = 0, number_releases_per_hour = 0 }
 ";
@@ -45,6 +46,7 @@ pub struct Config {
     pub outbound: Outbound,
     pub media: Media,
     pub imessage: Imessage,
+    pub sim: Sim,
     pub rate_limits: RateLimits,
     pub search: Search,
     pub quota: Quota,
@@ -98,6 +100,13 @@ pub struct Imessage {
     pub capability_minutes: u32,
     pub new_contacts_per_day: i64,
     pub callers_per_day: i64,
+}
+
+/// The simulated network, where it runs inside this process.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sim {
+    pub open: bool,
 }
 
 /// Requests per key and class; 0 is no limit.

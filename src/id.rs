@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
+use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, Time};
 
@@ -101,6 +102,17 @@ ids! {
     RequestId = "req_";
     /// One run of one server process; leases name it.
     Incarnation = "inc_";
+}
+
+impl GroupId {
+    /// The id of a group that was not started by us, from what its carrier calls it on `number`: the same in every
+    /// process that hears of it, so that two of them open one thread. It says nothing about time.
+    pub fn of(number: &NumberId, provider_id: &str) -> Self {
+        let hash = Sha256::digest(format!("{number} {provider_id}"));
+        let bits = hash.iter().take(16).fold(0, |bits: u128, byte| bits << 8 | u128::from(*byte));
+        let first = i64::try_from(bits >> 80).expect("these are 48 bits");
+        Self(spelled(Self::PREFIX, first, bits))
+    }
 }
 
 /// The source of ids and of every other random value. Seeded in tests, so that a failing run can be repeated.

@@ -196,34 +196,18 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             dev(config).await
         }
         Command::Serve => serve(config).await,
-        Command::Project(Project::Create { name }) => Desk::open(&config).await?.create_project(&name).await,
-        Command::Project(Project::List) => Desk::open(&config).await?.list_projects().await,
-        Command::Project(Project::Link { project }) => {
-            Desk::open(&config).await?.link(project, &config).await
-        }
-        Command::Key(Key::Create { name, project }) => {
-            Desk::open(&config).await?.create_key(&name, project).await
-        }
-        Command::Key(Key::List) => Desk::open(&config).await?.list_keys().await,
-        Command::Key(Key::Revoke { id }) => Desk::open(&config).await?.revoke_key(&id).await,
+        Command::Project(project) => of_project(&config, project).await,
+        Command::Key(key) => of_key(&config, key).await,
         Command::Listen { forward_to, events, server } => {
             let api = Api::new(&config, server.url, server.key)?;
-            let listening = Listening::new(api, api::parse_url(&forward_to)?, events);
-            tokio::select! {
-                ended = listening.run() => ended.map(|never| match never {}),
-                () = end_of_days() => Ok(()),
-            }
+            listen(Listening::new(api, api::parse_url(&forward_to)?, events)).await
         }
         Command::Trigger { event, from, to, body, server } => {
             let api = Api::new(&config, server.url, server.key)?;
             Trigger { event, from, to, body }.run(&api).await
         }
         Command::Doctor => doctor::run(&config).await,
-        Command::Migrate => {
-            Db::open_beside(server::location(&config), Ids::from_system(Clock::system())).await?;
-            println!("The schema is up to date.");
-            Ok(())
-        }
+        Command::Migrate => migrate(&config).await,
         Command::Engines { socket } => {
             let clock = Clock::system();
             engines::run(&socket, clock.clone(), Ids::from_system(clock)).await
@@ -236,6 +220,37 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Network { listen, data } => simulate(listen, data).await,
+    }
+}
+
+async fn listen(listening: Listening) -> anyhow::Result<()> {
+    tokio::select! {
+        ended = listening.run() => ended.map(|never| match never {}),
+        () = end_of_days() => Ok(()),
+    }
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<()> {
+    Db::open_beside(server::location(config), Ids::from_system(Clock::system())).await?;
+    println!("The schema is up to date.");
+    Ok(())
+}
+
+async fn of_project(config: &Config, asked: Project) -> anyhow::Result<()> {
+    let desk = Desk::open(config).await?;
+    match asked {
+        Project::Create { name } => desk.create_project(&name).await,
+        Project::List => desk.list_projects().await,
+        Project::Link { project } => desk.link(project, config).await,
+    }
+}
+
+async fn of_key(config: &Config, asked: Key) -> anyhow::Result<()> {
+    let desk = Desk::open(config).await?;
+    match asked {
+        Key::Create { name, project } => desk.create_key(&name, project).await,
+        Key::List => desk.list_keys().await,
+        Key::Revoke { id } => desk.revoke_key(&id).await,
     }
 }
 

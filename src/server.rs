@@ -58,6 +58,20 @@ pub fn location(config: &Config) -> Location {
     Location::Postgres { url: config.database_url.clone(), connections: config.database.connections }
 }
 
+/// Begins everything that runs beside requests.
+async fn begin(app: &App, arrived: mpsc::Receiver<Arrival>) -> anyhow::Result<()> {
+    presence::bury_the_dead(app).await.map_err(anyhow::Error::new)?;
+    app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));
+    app.tasks.spawn(presence::watch(app.clone()));
+    app.tasks.spawn(meter::run(app.clone()));
+    if app.config.search.enabled {
+        app.tasks.spawn(indexer::run(app.clone()));
+    }
+    jobs::start(app);
+    upkeep::schedule(app).await.map_err(anyhow::Error::new)?;
+    Ok(())
+}
+
 impl Server {
     /// Starts everything; requests are served when this returns.
     pub async fn start(
@@ -116,15 +130,7 @@ impl Server {
             recorder,
             hooks,
         });
-        presence::bury_the_dead(&app).await.map_err(anyhow::Error::new)?;
-        app.tasks.spawn(app.stop.clone().run_until_cancelled_owned(arrivals::run(app.clone(), arrived)));
-        app.tasks.spawn(presence::watch(app.clone()));
-        app.tasks.spawn(meter::run(app.clone()));
-        if app.config.search.enabled {
-            app.tasks.spawn(indexer::run(app.clone()));
-        }
-        jobs::start(&app);
-        upkeep::schedule(&app).await.map_err(anyhow::Error::new)?;
+        begin(&app, arrived).await?;
         let serving = http::serve::serve(app.clone(), http::router(&app), listener);
         app.tasks.spawn(serving);
         Ok(Self { app, address })

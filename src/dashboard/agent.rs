@@ -5,12 +5,14 @@ use axum::response::{Html, Response};
 use maud::{Markup, html};
 use serde_json::json;
 
+use super::choice::{self, Choice};
 use super::endpoint;
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
 use super::numbers::kind;
 use super::parts::{self, Done, Said};
 use super::session::SignedIn;
+use super::shown::{self, Print};
 use super::trouble::{self, Answer};
 use crate::app::App;
 use crate::db::Tx;
@@ -18,8 +20,8 @@ use crate::error::{Error, Result};
 use crate::http::v1::agents::{delete as delete_agent, rules};
 use crate::id::{AccountId, AgentId, NumberId};
 use crate::phone::agents::{self, Agent};
-use crate::phone::numbers::{self, Number};
-use crate::phone::profile::AgentFields;
+use crate::phone::numbers;
+use crate::phone::profile::{AgentFields, Profile};
 use crate::phone::webhooks::{self, Owner, Webhook};
 
 /// What the page shows.
@@ -27,7 +29,7 @@ struct Known {
     agent: Agent,
     webhook: Option<Webhook>,
     /// Numbers that could be attached.
-    others: Vec<Number>,
+    others: Choice,
 }
 
 pub async fn show(
@@ -42,8 +44,7 @@ pub async fn show(
 fn known(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId) -> Result<Known> {
     let agent = agents::get(tx, account, id)?;
     let webhook = webhooks::find(tx, account, &Owner::Agent(id.clone()))?;
-    let (numbers, _) = numbers::list(tx, account, 200, 0)?;
-    let others = numbers.into_iter().filter(|number| number.agent_id.as_ref() != Some(id)).collect();
+    let others = choice::numbers(tx, account, None, |number| number.agent_id.as_ref() != Some(id))?;
     Ok(Known { agent, webhook, others })
 }
 
@@ -62,7 +63,7 @@ async fn shown(
         p { (parts::id("the agent's id", agent.id.as_str())) " " span.soft { "created " (parts::time(agent.created_at)) } }
         (notice)
         section.panel { h2 { "Instructions" } (profile(agent, refused)) }
-        section.panel { h2 { "Numbers" } (attached(agent, others)) }
+        section.panel { h2 { "Numbers" } (attached(agent, others, refused)) }
         section.panel {
             h2 { "Webhook" }
             p.soft { "What people text to this agent's numbers goes here; without one, to the webhook of the project." }
@@ -83,6 +84,7 @@ fn profile(agent: &Agent, refused: Option<&Refused>) -> Markup {
     html! {
         (form.alert())
         form.fields method="post" action={ "/agents/" (agent.id) } {
+            (shown::field(form, &print(agent), &stored(agent)))
             (form.line(Line { label: "Name", name: "name", value: &agent.name, required: true, longest: Some(200),
                 ..Line::default() }))
             (form.line(Line { label: "Description", name: "description", value: &description,
@@ -95,10 +97,25 @@ fn profile(agent: &Agent, refused: Option<&Refused>) -> Markup {
     }
 }
 
-fn attached(agent: &Agent, others: &[Number]) -> Markup {
-    let form = Form::new("attach", None);
-    let options: Vec<_> =
-        others.iter().map(|number| (number.id.to_string(), number.e164.to_string())).collect();
+/// What its form shows of an agent.
+fn print(agent: &Agent) -> Print {
+    let Profile { description, system_prompt, enable_messaging, .. } = &agent.profile;
+    Print::of(Some(&json!([agent.name, description, system_prompt, enable_messaging]).to_string()))
+}
+
+fn stored(agent: &Agent) -> Markup {
+    let profile = &agent.profile;
+    let text = |text: &Option<String>| parts::text(text.as_deref().unwrap_or_default());
+    parts::facts(&[
+        ("Name", parts::name(&agent.name)),
+        ("Description", text(&profile.description)),
+        ("System prompt", text(&profile.system_prompt)),
+        ("Takes part in messaging", html! { @if profile.enable_messaging { "yes" } @else { "no" } }),
+    ])
+}
+
+fn attached(agent: &Agent, others: &Choice, refused: Option<&Refused>) -> Markup {
+    let form = Form::new("attach", refused);
     html! {
         @if agent.numbers.is_empty() { p.soft { "None yet. The first one attached is the one it texts from." } }
         ul.rows {
@@ -112,11 +129,12 @@ fn attached(agent: &Agent, others: &[Number]) -> Markup {
                 }
             }
         }
-        @if options.is_empty() {
+        (form.alert())
+        @if others.is_empty() {
             p { a href="/numbers" { "Get another number" } }
         } @else {
             form.inline method="post" action={ "/agents/" (agent.id) "/numbers" } {
-                (form.choice(Line { label: "Another number", name: "number", ..Line::default() }, &options))
+                (others.numbers(form, Line { label: "Another number", name: "number", ..Line::default() }))
                 button.plain { "Attach" }
             }
         }
@@ -137,15 +155,15 @@ pub async fn change(
         "enableMessaging": !fields.get("enableMessaging").is_empty(),
     }))
     .map_err(|problem| Error::Internal(problem.into()))?;
-    let (owner, agent) = (account.clone(), id.clone());
-    let unit = move |tx: &mut Tx<'_>| agents::update(tx, &owner, &agent, &wanted, &rules);
+    let (owner, agent, shown) = (account.clone(), id.clone(), Print::sent(&fields));
+    let unit = move |tx: &mut Tx<'_>| {
+        let before = agents::get(tx, &owner, &agent)?;
+        let after = agents::update(tx, &owner, &agent, &wanted, &rules)?;
+        shown.allow(&print(&before), &print(&after))
+    };
     match app.db.write(unit).await {
-        Ok(agent) => Ok(Done::Saved.at(&format!("/agents/{}", agent.id))),
-        Err(error) => {
-            let refused = Refused::by("agent", fields, error)?;
-            let page = shown(&app, account, id, &Markup::default(), Some(&refused)).await?;
-            Ok(trouble::told(&refused.error, page))
-        }
+        Ok(()) => Ok(Done::Saved.at(&format!("/agents/{id}"))),
+        Err(error) => Ok(refuse(&app, account, id, "agent", fields, error).await?),
     }
 }
 
@@ -155,10 +173,31 @@ pub async fn attach(
     Path(id): Path<String>,
     fields: Fields,
 ) -> Answer<Response> {
-    let (agent, number, now) =
-        (AgentId::from_text(&id), NumberId::from_text(fields.get("number")), app.clock.now());
-    app.db.write(move |tx| numbers::attach(tx, &account, &agent, &number, now)).await?;
-    Ok(Done::Saved.at(&format!("/agents/{id}")))
+    let (agent, now, region) = (AgentId::from_text(&id), app.clock.now(), app.region);
+    let (owner, wanted, sent) = (account.clone(), agent.clone(), fields.clone());
+    let unit = move |tx: &mut Tx<'_>| {
+        let number = choice::number(tx, &owner, &sent, "number", region)?;
+        let number = number.unwrap_or_else(|| NumberId::from_text(""));
+        numbers::attach(tx, &owner, &wanted, &number, now)
+    };
+    match app.db.write(unit).await {
+        Ok(_) => Ok(Done::Saved.at(&format!("/agents/{id}"))),
+        Err(error @ Error::Invalid(_)) => Ok(refuse(&app, account, agent, "attach", fields, error).await?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn refuse(
+    app: &App,
+    account: AccountId,
+    id: AgentId,
+    form: &'static str,
+    fields: Fields,
+    error: Error,
+) -> Result<Response> {
+    let refused = Refused::by(form, fields, error)?;
+    let page = shown(app, account, id, &Markup::default(), Some(&refused)).await?;
+    Ok(trouble::told(&refused.error, page))
 }
 
 pub async fn detach(

@@ -8,30 +8,40 @@ use serde_json::json;
 use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
 use super::once;
+use super::paging::{Before, cut, place};
 use super::parts::{self, Said};
 use super::session::SignedIn;
 use super::trouble::{self, Answer};
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::http::v1::agents::rules;
 use crate::id::{AccountId, AgentId, Ids};
-use crate::phone::agents::{self, Agent};
+use crate::phone::agents::{self, Agent, Cursor};
 use crate::phone::profile::AgentFields;
 
-/// As many are shown; whoever has more finds them through the API.
-const SHOWN: i64 = 200;
+const PAGE: i64 = 100;
 
-pub async fn list(State(app): State<App>, SignedIn(account): SignedIn, Query(said): Query<Said>) -> Answer {
-    Ok(shown(&app, account, &said.notice(), None).await?)
+pub async fn list(
+    State(app): State<App>,
+    SignedIn(account): SignedIn,
+    Query(before): Query<Before>,
+    Query(said): Query<Said>,
+) -> Answer {
+    let before = before.parts().map(|(at, id)| (at, AgentId::from_text(id)));
+    Ok(shown(&app, account, before, &said.notice(), None).await?)
 }
 
 async fn shown(
     app: &App,
     account: AccountId,
+    before: Option<Cursor>,
     notice: &Markup,
     refused: Option<&Refused>,
 ) -> Result<Html<String>> {
-    let (agents, total) = app.db.read(move |tx| agents::list(tx, &account, SHOWN, 0)).await?;
+    let unit = move |tx: &mut Tx<'_>| agents::page(tx, &account, before.as_ref(), PAGE + 1);
+    let mut agents = app.db.read(unit).await?;
+    let next = cut(&mut agents, PAGE, |last| place(last.created_at, last.id.as_str()));
     let content = html! {
         h1 { "Agents" }
         p.lead { "An agent is who texts and is texted. It speaks through the numbers attached to it." }
@@ -41,7 +51,7 @@ async fn shown(
             (parts::empty("No agents yet", &html! { p { "Name one above, then attach a number to it." } }))
         } @else {
             (table(&agents))
-            @if total > SHOWN { p.soft { "The newest " (SHOWN) " of " (parts::grouped(total)) "." } }
+            (parts::older(next.map(|next| format!("/agents?before={next}"))))
         }
     };
     Ok(page(Section::Agents, "Agents", &content))
@@ -103,7 +113,10 @@ pub async fn create(State(app): State<App>, SignedIn(account): SignedIn, fields:
         Ok(id) => Ok(Redirect::to(&format!("/agents/{id}?done=created")).into_response()),
         Err(error) => {
             let refused = Refused::by("new-agent", fields, error)?;
-            Ok(trouble::told(&refused.error, shown(&app, account, &Markup::default(), Some(&refused)).await?))
+            Ok(trouble::told(
+                &refused.error,
+                shown(&app, account, None, &Markup::default(), Some(&refused)).await?,
+            ))
         }
     }
 }

@@ -6,15 +6,15 @@ use axum::extract::{Path, Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::conversations::with;
-use super::deliveries::Before;
-use super::form::{Fields, Form, Line, Refused, SHOWN};
+use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
 use super::once;
+use super::paging::Before;
 use super::parts::{self, Done, Said};
 use super::session::SignedIn;
+use super::shown::{self, Print};
 use super::thread::{self, Asked, Look};
 use super::trouble::{self, Answer};
 use crate::app::App;
@@ -27,9 +27,6 @@ use crate::id::{AccountId, ConversationId, Ids, KeyId};
 use crate::phone::agents::{self, Agent};
 use crate::phone::conversations::{self, Conversation, METADATA_BYTES};
 use crate::phone::messages::send::CHARACTERS;
-
-/// The kind of the problem that something is not what the page showed any more.
-const STALE: &str = "stale";
 
 pub async fn show(
     State(app): State<App>,
@@ -139,9 +136,6 @@ fn about(conversation: &Conversation, agent: Option<&str>) -> Markup {
 
 fn metadata_form(conversation: &Conversation, refused: Option<&Refused>) -> Markup {
     let form = Form::new("metadata", refused);
-    // What else was refused has not shown what is stored: it keeps what the page before showed.
-    let stands = fingerprint(conversation);
-    let shown = if form.is_refused_for(STALE) { stands } else { form.value(SHOWN, &stands) };
     let stored = conversation.metadata.as_deref().map(parts::pretty).unwrap_or_default();
     let line = Line {
         label: "JSON object",
@@ -158,10 +152,7 @@ fn metadata_form(conversation: &Conversation, refused: Option<&Refused>) -> Mark
             h2 { "Metadata" }
             (form.alert())
             form.fields method="post" action={ "/conversations/" (conversation.id) "/metadata" } {
-                input type="hidden" name=(SHOWN) value=(shown);
-                @if form.is_refused_for(STALE) {
-                    div.field { strong { "Stored now" } (parts::raw("Stored now", &stored)) }
-                }
+                (shown::field(form, &Print::of(conversation.metadata.as_deref()), &parts::raw("Stored now", &stored)))
                 (form.area(line, 6))
                 button.plain { "Save metadata" }
             }
@@ -180,31 +171,16 @@ pub async fn set_metadata(
         Ok(stored) => stored,
         Err(error) => return Ok(refuse(&app, account, id, "metadata", fields, error).await?),
     };
-    let (owner, wanted, shown) = (account.clone(), id.clone(), fields.get(SHOWN).to_owned());
+    let (owner, wanted, shown) = (account.clone(), id.clone(), Print::sent(&fields));
     let unit = move |tx: &mut Tx<'_>| {
-        let stands = conversations::get(tx, &owner, &wanted)?;
-        if stands.metadata == stored {
-            return Ok(());
-        }
-        if fingerprint(&stands) != shown {
-            return Err(Error::field(
-                "metadata",
-                STALE,
-                "It was changed since this page was opened. Save again to replace it",
-            ));
-        }
+        let stands = conversations::get(tx, &owner, &wanted)?.metadata;
+        shown.allow(&Print::of(stands.as_deref()), &Print::of(stored.as_deref()))?;
         conversations::set_metadata(tx, &wanted, stored.as_deref())
     };
     match app.db.write(unit).await {
         Ok(()) => Ok(Done::Saved.at(&format!("/conversations/{id}"))),
         Err(error) => Ok(refuse(&app, account, id, "metadata", fields, error).await?),
     }
-}
-
-/// By which a form says what it was opened on; empty where there was nothing.
-fn fingerprint(conversation: &Conversation) -> String {
-    let stored = conversation.metadata.as_deref();
-    stored.map(|text| hex::encode(Sha256::digest(text))).unwrap_or_default()
 }
 
 fn read_metadata(text: &str) -> Result<Option<String>> {
@@ -242,9 +218,9 @@ async fn send(app: &App, account: AccountId, conversation: &Conversation, fields
     });
     // Pages have no key; whom a message is sent for is the account alone.
     let caller = Caller { account, key: KeyId::from_text("") };
-    let draft = draft(app, &caller, snake(request)?)?;
     let here = app.clone();
     once::act(app, key, async move |key| {
+        let draft = draft(&here, &caller, snake(request)?).await?;
         let id = draft.id.to_string();
         // Nobody likes to look at a page that does not come: what takes longer is seen on the next look.
         let sent = sending::send_and_wait(&here, draft, key);

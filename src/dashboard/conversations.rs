@@ -1,80 +1,103 @@
 //! All conversations, newest activity first; of one agent or number, if asked. Searching in what was said is
 //! [`super::search`].
 
-use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Query, RawQuery, State};
+use axum::response::{Html, IntoResponse, Response};
 use maud::{Markup, html};
-use serde::Deserialize;
 
-use super::deliveries::{Before, place};
-use super::form::{Form, Line};
+use super::choice::{self, Choice};
+use super::form::{Fields, Form, Line, Refused};
 use super::layout::{Section, page};
+use super::paging::{Before, place};
 use super::parts;
 use super::search::{self, Sought};
 use super::session::SignedIn;
-use super::trouble::Answer;
+use super::trouble::{self, Answer};
+use crate::address::Region;
 use crate::app::App;
 use crate::db::Tx;
-use crate::id::{AgentId, ConversationId, NumberId};
-use crate::phone::agents::{self, Agent};
+use crate::error::{Error, Result};
+use crate::id::{AccountId, AgentId, ConversationId, NumberId};
 use crate::phone::conversations::{self, Conversation, Cursor, Filter};
-use crate::phone::numbers::{self, Number};
 
 const PAGE: usize = 50;
 
-/// What the filter sends.
-#[derive(Deserialize, Default, Clone)]
-#[serde(default)]
-pub struct Wanted {
-    agent: String,
-    number: String,
+/// What the filter has found out of what it was sent, and a page of what fits.
+struct Known {
+    filter: Filter,
+    rows: Vec<Conversation>,
+    next: Option<Cursor>,
+    agents: Choice,
+    numbers: Choice,
 }
 
-impl Wanted {
-    fn is_any(&self) -> bool {
-        !self.agent.is_empty() || !self.number.is_empty()
-    }
-
-    fn filter(&self) -> Filter {
-        let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        Filter {
-            agent: given(&self.agent).map(AgentId::from_text),
-            number: given(&self.number).map(NumberId::from_text),
-        }
+impl Known {
+    fn is_filtered(&self) -> bool {
+        self.filter.agent.is_some() || self.filter.number.is_some()
     }
 
     fn link(&self, last: &Cursor) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("agent", &self.agent).append_pair("number", &self.number);
+        let Filter { agent, number } = &self.filter;
+        query.append_pair("agent", agent.as_ref().map_or("", AgentId::as_str));
+        query.append_pair("number", number.as_ref().map_or("", NumberId::as_str));
         query.append_pair("before", &place(last.0, last.1.as_str()));
         format!("/conversations?{}", query.finish())
     }
+}
+
+fn known(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    fields: &Fields,
+    region: Region,
+    before: Option<&Cursor>,
+) -> Result<Known> {
+    let agent = choice::agent(tx, account, fields, "agent")?;
+    let number = choice::number(tx, account, fields, "number", region)?;
+    let filter = Filter { agent, number };
+    let (rows, next) = conversations::page(tx, account, &filter, before, PAGE)?;
+    let agents = choice::agents(tx, account, filter.agent.as_ref())?.or("Any agent");
+    let numbers = choice::numbers(tx, account, filter.number.as_ref(), |_| true)?.or("Any number");
+    Ok(Known { filter, rows, next, agents, numbers })
 }
 
 pub async fn list(
     State(app): State<App>,
     signed_in: SignedIn,
     Query(sought): Query<Sought>,
-    Query(wanted): Query<Wanted>,
     Query(before): Query<Before>,
+    RawQuery(query): RawQuery,
 ) -> Answer<Response> {
     let can_search = app.config.search.enabled;
     if can_search && sought.is_any() {
         return search::found(app, signed_in, sought).await;
     }
-    let SignedIn(account) = signed_in;
+    let (SignedIn(account), fields) = (signed_in, Fields::parse(query.unwrap_or_default().as_bytes()));
     let before = before.parts().map(|(at, id)| (at, ConversationId::from_text(id)));
-    let filter = wanted.filter();
-    let unit = move |tx: &mut Tx<'_>| {
-        let found = conversations::page(tx, &account, &filter, before.as_ref(), PAGE)?;
-        Ok((found, agents::list(tx, &account, 100, 0)?.0, numbers::list(tx, &account, 100, 0)?.0))
-    };
-    let ((rows, next), agents, numbers) = app.db.read(unit).await?;
+    match look(&app, account.clone(), fields.clone(), before).await {
+        Ok(known) => Ok(shown(&known, can_search, None).into_response()),
+        Err(error @ Error::Invalid(_)) => {
+            let known = look(&app, account, Fields::default(), None).await?;
+            let refused = Refused::by("filter", fields, error)?;
+            Ok(trouble::told(&refused.error, shown(&known, can_search, Some(&refused))))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn look(app: &App, account: AccountId, fields: Fields, before: Option<Cursor>) -> Result<Known> {
+    let region = app.region;
+    app.db.read(move |tx| known(tx, &account, &fields, region, before.as_ref())).await
+}
+
+fn shown(known: &Known, can_search: bool, refused: Option<&Refused>) -> Html<String> {
+    let Known { rows, next, .. } = known;
+    let is_empty = rows.is_empty() && !known.is_filtered() && next.is_none();
     let content = html! {
         h1 { "Conversations" }
-        @let is_empty = rows.is_empty() && !wanted.is_any() && next.is_none();
         @if can_search && !is_empty { (search::form("", None)) }
-        @if !is_empty { (filters(&wanted, &agents, &numbers)) }
+        @if !is_empty { (filters(known, refused)) }
         @if is_empty {
             (parts::empty("Nobody has said anything yet", &html! {
                 p { "Send a text with the API, or pick up a " a href="/handset" { "phone" } " and text one of your "
@@ -82,24 +105,24 @@ pub async fn list(
             }))
         } @else if rows.is_empty() {
             p.soft { @if next.is_some() { "None among the newest; older ones may fit." } @else { "None fit." } }
-        } @else {
-            (table(&rows))
+        } @else if refused.is_none() {
+            (table(rows))
         }
-        (parts::older(next.map(|last| wanted.link(&last))))
+        @if refused.is_none() { (parts::older(next.as_ref().map(|last| known.link(last)))) }
     };
-    Ok(page(Section::Conversations, "Conversations", &content).into_response())
+    page(Section::Conversations, "Conversations", &content)
 }
 
-fn filters(wanted: &Wanted, agents: &[Agent], numbers: &[Number]) -> Markup {
-    let form = Form::new("filter", None);
-    let mut by_agent = vec![(String::new(), "Any agent".to_owned())];
-    by_agent.extend(agents.iter().map(|agent| (agent.id.to_string(), agent.name.clone())));
-    let mut by_number = vec![(String::new(), "Any number".to_owned())];
-    by_number.extend(numbers.iter().map(|number| (number.id.to_string(), number.e164.to_string())));
+fn filters(known: &Known, refused: Option<&Refused>) -> Markup {
+    let form = Form::new("filter", refused);
+    let Filter { agent, number } = &known.filter;
+    let agent = agent.as_ref().map_or("", AgentId::as_str);
+    let number = number.as_ref().map_or("", NumberId::as_str);
     html! {
+        (form.alert())
         form.inline.filters method="get" action="/conversations" {
-            (form.choice(Line { label: "Agent", name: "agent", value: &wanted.agent, ..Line::default() }, &by_agent))
-            (form.choice(Line { label: "Number", name: "number", value: &wanted.number, ..Line::default() }, &by_number))
+            (known.agents.agents(form, Line { label: "Agent", name: "agent", value: agent, ..Line::default() }))
+            (known.numbers.numbers(form, Line { label: "Number", name: "number", value: number, ..Line::default() }))
             button.plain { "Filter" }
         }
     }

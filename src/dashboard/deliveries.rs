@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use axum::extract::{Query, State};
 use maud::{Markup, html};
-use serde::Deserialize;
 
 use super::endpoint;
 use super::layout::{Section, page};
+use super::paging::{Before, cut, place};
 use super::parts::{self, Said};
 use super::session::SignedIn;
 use super::trouble::Answer;
 use crate::app::App;
-use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::{DeliveryId, Ids};
 use crate::phone::deliveries::{self, Delivery};
@@ -22,32 +21,6 @@ use crate::phone::webhooks::{self, Owner, Webhook};
 const PAGE: i64 = 50;
 /// Statistics look at so many deliveries at most.
 pub const COUNTED: i64 = 1_000;
-
-/// Where the page goes on: the time and id of the last row of the one before.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Before {
-    before: String,
-}
-
-impl From<String> for Before {
-    fn from(before: String) -> Self {
-        Self { before }
-    }
-}
-
-impl Before {
-    /// The two parts, if both are there.
-    pub fn parts(&self) -> Option<(Time, &str)> {
-        let (millis, id) = self.before.split_once('_')?;
-        Some((Time::from_millis(millis.parse().ok()?), id))
-    }
-}
-
-/// What [`Before`] reads.
-pub fn place(at: Time, id: &str) -> String {
-    format!("{}_{id}", at.millis())
-}
 
 pub async fn list(
     State(app): State<App>,
@@ -66,12 +39,8 @@ pub async fn list(
         ))
     };
     let (webhook, newest, mut rows) = app.db.read(unit).await?;
-    let more = rows.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
-    rows.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|last| format!("/webhooks?before={}#log", place(last.created_at, last.id.as_str())));
+    let next = cut(&mut rows, PAGE, |last| place(last.created_at, last.id.as_str()));
+    let next = next.map(|next| format!("/webhooks?before={next}#log"));
     let content = html! {
         h1 { "Webhooks" }
         p.lead { "Events are posted to your program, signed, and tried again until they arrive." }

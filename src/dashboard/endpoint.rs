@@ -12,6 +12,7 @@ use super::layout::{Section, page};
 use super::once;
 use super::parts::{self, Done, Said, Tone, badge};
 use super::session::SignedIn;
+use super::shown::{self, Print};
 use super::snippets;
 use super::trouble::{self, Answer};
 use crate::app::App;
@@ -135,6 +136,7 @@ fn settings(base: &str, owner: &Owner, webhook: Option<&Webhook>, refused: Optio
     html! {
         (form.alert())
         form.fields method="post" action=(base) {
+            (shown::field(form, &print(webhook), &stored(set)))
             (form.line(url))
             details.more open[refused.is_some()] {
                 summary { "Options" }
@@ -144,6 +146,26 @@ fn settings(base: &str, owner: &Owner, webhook: Option<&Webhook>, refused: Optio
             button { @if set.is_some() { "Save webhook" } @else { "Set webhook" } }
         }
     }
+}
+
+/// What its form shows of a webhook.
+fn print(webhook: Option<&Webhook>) -> Print {
+    let shown = webhook.and_then(|webhook| {
+        let Webhook { context_limit, timeout_millis, events, .. } = webhook;
+        Some(json!([webhook.url.as_ref()?, context_limit, timeout_millis, events]).to_string())
+    });
+    Print::of(shown.as_deref())
+}
+
+fn stored(set: Option<&Webhook>) -> Markup {
+    let Some(webhook) = set else { return html! { p { "No webhook." } } };
+    let events: Vec<_> = webhook.events.iter().map(|event| event.as_str()).collect();
+    parts::facts(&[
+        ("URL", parts::text(webhook.url.as_deref().unwrap_or_default())),
+        ("Timeout, in seconds", html! { (webhook.timeout_millis / 1000) }),
+        ("History, in messages", html! { (webhook.context_limit) }),
+        ("Events", html! { (events.join(", ")) }),
+    ])
 }
 
 /// What an account's or agent's webhook is told: how much of the past, and which events.
@@ -246,9 +268,12 @@ async fn save(app: &App, account: AccountId, owner: Owner, fields: &Fields) -> R
     let settings = wanted(app, &owner, fields)?;
     let (id, secret) = (WebhookId::new(&app.ids), Secret::new(&app.ids));
     let draft = Draft { id, secret, keep_secret: true, now: app.clock.now() };
+    let shown = Print::sent(fields);
     let unit = move |tx: &mut Tx<'_>| {
         title(tx, &account, &owner)?;
-        webhooks::set(tx, &account, &owner, &settings, &draft).map(drop)
+        let before = webhooks::find(tx, &account, &owner)?;
+        let after = webhooks::set(tx, &account, &owner, &settings, &draft)?;
+        shown.allow(&print(before.as_ref()), &print(Some(&after)))
     };
     app.db.write(unit).await
 }

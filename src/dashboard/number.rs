@@ -1,21 +1,21 @@
 //! One number: whose it is, where its texts go, and giving it back.
 
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, Response};
 use maud::{Markup, html};
 
-use super::form::{Fields, Form, Line, SHOWN};
+use super::choice::{self, Choice};
+use super::form::{Fields, Form, Line, Refused, SHOWN};
 use super::layout::{Section, page};
 use super::numbers::{kind, status};
 use super::parts::{self, Done, Said};
 use super::session::SignedIn;
-use super::trouble::Answer;
+use super::trouble::{self, Answer};
 use super::{endpoint, snippets};
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::Result;
-use crate::id::{AccountId, AgentId, NumberId};
-use crate::phone::agents::{self, Agent};
+use crate::error::{Error, Result};
+use crate::id::{AccountId, NumberId};
 use crate::phone::numbers::{self, Number, NumberStatus};
 use crate::phone::webhooks::{self, Owner, Webhook};
 use crate::stock;
@@ -23,17 +23,14 @@ use crate::stock;
 /// What the page shows.
 struct Known {
     number: Number,
-    /// Whom it may be given to: the newest, and always the one that has it.
-    agents: Vec<Agent>,
+    /// Whom it may be given to.
+    agents: Choice,
     webhook: Option<Webhook>,
 }
 
 fn known(tx: &mut Tx<'_>, account: &AccountId, id: &NumberId) -> Result<Known> {
     let number = numbers::get(tx, account, id)?;
-    let mut agents = agents::list(tx, account, 200, 0)?.0;
-    if let Some(current) = number.agent_id.as_ref().filter(|id| agents.iter().all(|agent| agent.id != **id)) {
-        agents.push(agents::get(tx, account, current)?);
-    }
+    let agents = choice::agents(tx, account, number.agent_id.as_ref())?.or("No agent");
     Ok(Known { number, agents, webhook: webhooks::find(tx, account, &Owner::Number(id.clone()))? })
 }
 
@@ -42,18 +39,27 @@ pub async fn show(
     SignedIn(account): SignedIn,
     Path(id): Path<String>,
     Query(said): Query<Said>,
-) -> Answer<Response> {
-    let id = NumberId::from_text(id);
+) -> Answer {
+    Ok(shown(&app, account, NumberId::from_text(id), &said.notice(), None).await?)
+}
+
+async fn shown(
+    app: &App,
+    account: AccountId,
+    id: NumberId,
+    notice: &Markup,
+    refused: Option<&Refused>,
+) -> Result<Html<String>> {
     let known = app.db.read(move |tx| known(tx, &account, &id)).await?;
     let number = &known.number;
     let is_ours = number.status != NumberStatus::Released;
     let content = html! {
         p.crumbs { a href="/numbers" { "Numbers" } }
         h1.number { (number.e164) }
-        (said.notice())
+        (notice)
         (facts(number))
         @if is_ours {
-            section.panel { h2 { "Agent" } (owner(&known)) }
+            section.panel { h2 { "Agent" } (owner(&known, refused)) }
             section.panel {
                 h2 { "Webhook" }
                 p.soft { "Everything texted to this number, as " code { "message.inbound" } ", beside the webhook of its agent or project." }
@@ -68,7 +74,7 @@ pub async fn show(
             (parts::empty("This number was released", &html! { p { "Its conversations stay." } }))
         }
     };
-    Ok(page(Section::Numbers, number.e164.as_str(), &content).into_response())
+    Ok(page(Section::Numbers, number.e164.as_str(), &content))
 }
 
 fn facts(number: &Number) -> Markup {
@@ -88,44 +94,55 @@ fn facts(number: &Number) -> Markup {
     parts::facts(&rows)
 }
 
-fn owner(known: &Known) -> Markup {
-    let form = Form::new("owner", None);
+fn owner(known: &Known, refused: Option<&Refused>) -> Markup {
+    let form = Form::new("owner", refused);
     let current = known.number.agent_id.as_ref().map(ToString::to_string).unwrap_or_default();
-    let mut options = vec![(String::new(), "No agent".to_owned())];
-    options.extend(known.agents.iter().map(|agent| (agent.id.to_string(), agent.name.clone())));
+    let line = Line { label: "Speaks for", name: "agent", value: &current, ..Line::default() };
     html! {
+        (form.alert())
         form.inline method="post" action={ "/numbers/" (known.number.id) } {
-            input type="hidden" name=(SHOWN) value=(current);
-            (form.choice(Line { label: "Speaks for", name: "agent", value: &current, ..Line::default() }, &options))
+            input type="hidden" name=(SHOWN) value=(form.value(SHOWN, &current));
+            (known.agents.agents(form, line))
             button.plain { "Save" }
         }
         @if !current.is_empty() { p { a href={ "/agents/" (current) } { "To the agent" } } }
     }
 }
 
-/// Gives the number to an agent, or takes it from the one that has it; nothing, where the form says what it showed.
 pub async fn change(
     State(app): State<App>,
     SignedIn(account): SignedIn,
     Path(id): Path<String>,
     fields: Fields,
 ) -> Answer<Response> {
-    let (number, agent, now) =
-        (NumberId::from_text(&id), fields.filled("agent").map(AgentId::from_text), app.clock.now());
-    let is_changed = fields.all("agent").next() != fields.all(SHOWN).next();
+    let id = NumberId::from_text(id);
+    match give(&app, account.clone(), id.clone(), fields.clone()).await {
+        Ok(()) => Ok(Done::Saved.at(&format!("/numbers/{id}"))),
+        Err(error @ Error::Invalid(_)) => {
+            let refused = Refused::by("owner", fields, error)?;
+            let page = shown(&app, account, id, &Markup::default(), Some(&refused)).await?;
+            Ok(trouble::told(&refused.error, page))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives the number to an agent, or takes it from the one that has it; nothing, where the form says what it showed.
+async fn give(app: &App, account: AccountId, number: NumberId, fields: Fields) -> Result<()> {
+    let now = app.clock.now();
+    let is_changed = choice::is_other(&fields) || fields.all("agent").next() != fields.all(SHOWN).next();
     let unit = move |tx: &mut Tx<'_>| {
         let held = numbers::held(tx, &account, &number)?;
         if !is_changed {
             return Ok(());
         }
-        match (&agent, &held.agent_id) {
-            (Some(agent), _) => numbers::attach(tx, &account, agent, &number, now).map(drop),
+        match (choice::agent(tx, &account, &fields, "agent")?, &held.agent_id) {
+            (Some(agent), _) => numbers::attach(tx, &account, &agent, &number, now).map(drop),
             (None, Some(before)) => numbers::detach(tx, &account, before, &number),
             (None, None) => Ok(()),
         }
     };
-    app.db.write(unit).await?;
-    Ok(Done::Saved.at(&format!("/numbers/{id}")))
+    app.db.write(unit).await
 }
 
 pub async fn release(

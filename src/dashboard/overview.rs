@@ -137,7 +137,7 @@ fn first_steps(app: &App, known: &Known, asks: Asks) -> Markup {
             (step(1, next, done[1], "Send a first text", &html! {
                 p { "With a key of yours (" a href="/keys" { "API keys" } "), from your program or your terminal:" }
                 (snippets::tabs("first", &code))
-                @if app.network.is_some() {
+                @if app.phones().is_some() {
                     p { "Then look at the " a href="/handset/+14155550142" { "phone that gets it" } ", and text back." }
                 }
             }))

@@ -137,5 +137,5 @@ async fn prove(app: &App, hasher: &Hasher, account: &AccountId, current: String)
         return Err(Error::field("current", "value", "That is not the current password"));
     }
     let account = account.clone();
-    app.db.write(move |tx| passwords::succeeded(tx, account.as_str())).await
+    app.db.write(move |tx| passwords::succeeded(tx, &account)).await
 }

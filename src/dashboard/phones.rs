@@ -1,6 +1,8 @@
 //! The desk with the phones of the simulated network: none, one, or several side by side. Rendered here is the frame
 //! and one empty phone as a template; what phones show comes and changes live, by script.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::response::Html;
 use maud::{Markup, html};
@@ -8,30 +10,31 @@ use maud::{Markup, html};
 use super::layout::Page;
 use super::session::SignedIn;
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::Result;
-use crate::phone::agents::{self, Agent};
+use crate::id::AgentId;
+use crate::phone::agents;
 use crate::phone::numbers::{self, Number};
 
 mod icons;
 mod phone;
 
-/// As many of the account's numbers are offered to write to.
+/// So many of the account's numbers, the newest, are offered to write to.
 const OFFERED: i64 = 200;
 
 /// The same page for every choice of phones: which stand on the desk is in its address, for the script to read.
 pub async fn desk(State(app): State<App>, SignedIn(account): SignedIn) -> Result<Html<String>> {
-    if app.network.is_none() {
+    if app.phones().is_none() {
         return Ok(Page { title: "Phones", script: None, signed_in: true, content: elsewhere() }.render());
     }
-    let (numbers, agents) = app
-        .db
-        .read(move |tx| {
-            let (numbers, _) = numbers::list(tx, &account, OFFERED, 0)?;
-            let (agents, _) = agents::list(tx, &account, OFFERED, 0)?;
-            Ok((numbers, agents))
-        })
-        .await?;
-    let content = desk_of(&numbers, &agents);
+    let unit = move |tx: &mut Tx<'_>| {
+        let numbers = numbers::page(tx, &account, None, OFFERED)?;
+        let names =
+            agents::names(tx, &account, numbers.iter().filter_map(|number| number.agent_id.as_ref()))?;
+        Ok((numbers, names))
+    };
+    let (numbers, names) = app.db.read(unit).await?;
+    let content = desk_of(&numbers, &names);
     Ok(Page { title: "Phones", script: Some("handset/desk.js"), signed_in: true, content }.render())
 }
 
@@ -39,14 +42,14 @@ fn elsewhere() -> Markup {
     html! {
         main.card {
             h1 { "No phones here" }
-            p { "The simulated network does not run inside this server, so its phones cannot be shown here. Use "
-                code { "agentphone dev" } " with its own network, or ask the network's program under "
+            p { "The simulated network does not run inside this server, or its phones are not open to everybody here (the setting "
+                code { "sim.open" } "). Use " code { "agentphone dev" } " with its own network, or ask the network's program under "
                 code { "/sim" } "." }
         }
     }
 }
 
-fn desk_of(numbers: &[Number], agents: &[Agent]) -> Markup {
+fn desk_of(numbers: &[Number], names: &HashMap<AgentId, String>) -> Markup {
     html! {
         link rel="stylesheet" href="/assets/handset/desk.css";
         link rel="stylesheet" href="/assets/handset/phone.css";
@@ -67,7 +70,7 @@ fn desk_of(numbers: &[Number], agents: &[Agent]) -> Markup {
             (nobody())
         }
         template #phone { (phone::empty()) }
-        (phone::lines(numbers, agents))
+        (phone::lines(numbers, names))
     }
 }
 

@@ -13,9 +13,10 @@ use super::layout::Page;
 use super::session;
 use super::trouble::{self, Answer};
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{Code, Error, Result};
 use crate::id::AccountId;
-use crate::phone::{accounts, passwords, sign_ins};
+use crate::phone::{passwords, sign_ins};
 
 #[derive(Deserialize)]
 pub struct Link {
@@ -122,20 +123,19 @@ pub async fn by_password(
 /// Whose password it is. An unknown project is told apart neither by words nor by time.
 async fn check(app: &App, hasher: &Hasher, fields: &Fields) -> Result<AccountId> {
     let (project, password) = (fields.get("project").trim().to_owned(), fields.get("password").to_owned());
-    let (typed, now) = (project.clone(), app.clock.now());
-    app.db.write(move |tx| passwords::begin(tx, &typed, now)).await?;
-    let typed = project.clone();
-    let known = app.db.read(move |tx| {
-        let Some(account) = accounts::named(tx, &typed)? else { return Ok(None) };
+    let now = app.clock.now();
+    let begun = move |tx: &mut Tx<'_>| {
+        let Some(account) = passwords::begin(tx, &project, now)? else { return Ok(None) };
         Ok(passwords::of(tx, &account)?.map(|hash| (account, hash)))
-    });
-    let (account, hash) = known.await?.unzip();
+    };
+    let (account, hash) = app.db.write(begun).await?.unzip();
     let is_right = hasher.run(move || passwords::is_right(&password, hash.as_deref())).await?;
     let wrong = "Project or password is wrong. If several projects share a name, use the project's id";
     let Some(account) = account.filter(|_| is_right) else {
         return Err(Error::refused(Code::Unauthorized, wrong));
     };
-    app.db.write(move |tx| passwords::succeeded(tx, &project)).await?;
+    let proven = account.clone();
+    app.db.write(move |tx| passwords::succeeded(tx, &proven)).await?;
     Ok(account)
 }
 

@@ -5,7 +5,7 @@ use axum::extract::Query;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::deliveries::{Before, place};
+use super::paging::{Before, place};
 use super::parts;
 use crate::app::App;
 use crate::clock::Time;

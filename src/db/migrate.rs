@@ -14,6 +14,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V0006__lists", include_str!("../../migrations/V0006__lists.sql")),
     ("V0007__look_ups", include_str!("../../migrations/V0007__look_ups.sql")),
     ("V0008__provider_ids", include_str!("../../migrations/V0008__provider_ids.sql")),
+    ("V0009__places", include_str!("../../migrations/V0009__places.sql")),
 ];
 
 const HISTORY: &str =

@@ -23,6 +23,7 @@ mod intake;
 mod log;
 pub mod migrate;
 mod postgres;
+mod postgres_tls;
 mod presence;
 mod rows;
 mod sql;

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::error::Error as StdError;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -13,10 +14,11 @@ use std::time::Duration;
 use bytes::BytesMut;
 use postgres::error::SqlState;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, NoTls, Statement};
+use postgres::{Client, Statement};
 
 use super::bus::{Bus, Said};
 use super::intake::Intake;
+use super::postgres_tls;
 use super::sql::for_postgres;
 use super::tx::{Backend, Tx};
 use super::unit::{Mode, Unit};
@@ -38,9 +40,11 @@ pub fn start(url: &str, size: usize, bus: &Arc<Bus>, intake: &Arc<Intake>) -> an
     Ok(())
 }
 
+/// A connection to the database at `url`, by TLS as the URL says.
 #[expect(clippy::disallowed_methods, reason = "db/ is where connections are opened")]
-pub fn connect(url: &str) -> Result<Client, postgres::Error> {
-    Client::connect(url, NoTls)
+pub fn connect(url: &str) -> anyhow::Result<Client> {
+    let (config, tls) = postgres_tls::read(url)?;
+    Ok(config.connect(tls)?)
 }
 
 /// One thread with its connection, opened when it is needed.
@@ -177,7 +181,7 @@ pub struct Session {
 }
 
 impl Session {
-    fn open(url: &str) -> Result<RefCell<Self>, postgres::Error> {
+    fn open(url: &str) -> anyhow::Result<RefCell<Self>> {
         let mut client = connect(url)?;
         // A sequential scan of a table that happens to be small locks all of it under SERIALIZABLE, and units
         // that have nothing to do with each other collide. Every statement here has an index to go by. Where one
@@ -277,7 +281,8 @@ fn explain(error: &postgres::Error) -> Error {
     }
 }
 
-fn unavailable(error: &postgres::Error) -> Error {
-    tracing::warn!(%error, "the database refuses work");
-    Error::Storage(Storage::Unavailable(error.to_string()))
+fn unavailable(error: &impl Display) -> Error {
+    let error = format!("{error:#}");
+    tracing::warn!(error, "the database refuses work");
+    Error::Storage(Storage::Unavailable(error))
 }

@@ -13,7 +13,7 @@ use crate::id::{ConversationId, MessageId};
 use crate::phone::erase::{self, Carried, Outside};
 use crate::queue::{self, Job};
 
-use super::Ready;
+use super::{Ready, outbound};
 
 /// Units in a row before others of the lane get their turn.
 const UNITS: usize = 64;
@@ -74,8 +74,7 @@ async fn delete_files(app: &App, tokens: &[String]) -> anyhow::Result<()> {
 async fn ask(app: &App, carried: Vec<Carried>) -> Result<(), String> {
     let mut by_carrier: HashMap<String, Vec<MessageRef>> = HashMap::new();
     for Carried { carrier, id, provider_id } in carried {
-        let message = MessageRef { message_id: id.to_string(), provider_id, part: 0 };
-        by_carrier.entry(carrier).or_default().push(message);
+        by_carrier.entry(carrier).or_default().push(outbound::reference(&id, provider_id));
     }
     for (name, messages) in by_carrier {
         let Some(connection) = app.carrier(&name).filter(|carrier| carrier.capabilities.erases) else {

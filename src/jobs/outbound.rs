@@ -49,7 +49,7 @@ fn target(to: send::Target) -> Target {
 }
 
 /// A message as its carrier knows it. The pictures of a carousel that came share the carrier's name of it.
-fn reference(id: &MessageId, provider_id: Option<String>) -> MessageRef {
+pub fn reference(id: &MessageId, provider_id: Option<String>) -> MessageRef {
     let (provider_id, part) = provider_id.map_or((None, 0), |name| {
         let (whole, part) = receive::picture_of(&name);
         (Some(whole.to_owned()), part)

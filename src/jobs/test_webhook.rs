@@ -42,34 +42,7 @@ pub struct Tested {
 
 /// Sends `sample` to `webhook` now; `key` is taken in the unit that logs it.
 pub async fn run(app: &App, webhook: Webhook, sample: &Sample, key: Option<Use>) -> Result<Tested> {
-    let now = app.clock.now();
-    let (id, event) = (DeliveryId::new(&app.ids), EventId::new(&app.ids));
-    let kind = if webhook.scope == Scope::Number { Kind::MessageInbound } else { Kind::AgentMessage };
-    let payload = payload(app, &webhook, sample, kind);
-    let (delivery, account, endpoint) = (id.clone(), webhook.account_id.clone(), webhook.id.clone());
-    let (body, channel) = (payload.clone(), sample.channel.clone());
-    let unit = move |tx: &mut Tx<'_>| {
-        key.as_ref().map_or(Ok(()), |key| idempotency::take(tx, key, delivery.as_str(), None, now))?;
-        deliveries::insert(
-            tx,
-            &Draft {
-                id: &delivery,
-                account: &account,
-                event: &event,
-                webhook: &endpoint,
-                message: None,
-                kind,
-                channel: &channel,
-                test: true,
-                payload: Some(&body),
-                now,
-            },
-        )?;
-        let begun = attempts::begin_all(tx, &[(&delivery, &body)], now)?;
-        Ok(begun.get(&delivery).copied().unwrap_or(1))
-    };
-    let number = app.db.write(unit).await?;
-    let attempt = Attempt { delivery: id, webhook, kind, message: None, test: true, payload, number };
+    let attempt = begun(app, webhook, sample, key).await?;
     let posted = deliver_webhook::post(app, &attempt).await;
     let ended = deliver_webhook::ended(app, &attempt, &posted);
     let tested = Tested {
@@ -85,6 +58,36 @@ pub async fn run(app: &App, webhook: Webhook, sample: &Sample, key: Option<Use>)
     };
     app.db.record(unit).await?;
     Ok(tested)
+}
+
+/// Logs the delivery and its attempt, before anything is sent.
+async fn begun(app: &App, webhook: Webhook, sample: &Sample, key: Option<Use>) -> Result<Attempt> {
+    let now = app.clock.now();
+    let (id, event) = (DeliveryId::new(&app.ids), EventId::new(&app.ids));
+    let kind = if webhook.scope == Scope::Number { Kind::MessageInbound } else { Kind::AgentMessage };
+    let payload = payload(app, &webhook, sample, kind);
+    let (delivery, account, endpoint) = (id.clone(), webhook.account_id.clone(), webhook.id.clone());
+    let (body, channel) = (payload.clone(), sample.channel.clone());
+    let unit = move |tx: &mut Tx<'_>| {
+        key.as_ref().map_or(Ok(()), |key| idempotency::take(tx, key, delivery.as_str(), None, now))?;
+        let draft = Draft {
+            id: &delivery,
+            account: &account,
+            event: &event,
+            webhook: &endpoint,
+            message: None,
+            kind,
+            channel: &channel,
+            test: true,
+            payload: Some(&body),
+            now,
+        };
+        deliveries::insert(tx, &draft)?;
+        let begun = attempts::begin_all(tx, &[(&delivery, &body)], now)?;
+        Ok(begun.get(&delivery).copied().unwrap_or(1))
+    };
+    let number = app.db.write(unit).await?;
+    Ok(Attempt { delivery: id, webhook, kind, message: None, test: true, payload, number })
 }
 
 fn payload(app: &App, webhook: &Webhook, sample: &Sample, kind: Kind) -> String {

@@ -41,7 +41,7 @@ impl State {
                 self.offers.add(News::Receipt { message, at, read: true }, at);
             }
             Event::Background { from, to, image_url } => self.background(&from, &to, image_url.as_ref()),
-            Event::Erased { messages } => messages.into_iter().for_each(|message| self.erased(message)),
+            Event::Erased { messages, pictures } => self.erased(&messages, &pictures),
             Event::Group { id, line, members, name, told, at, by } => {
                 let by = by.map(Name::from);
                 let id = self.set_group(&id, &line, &members, name, (at, by));

@@ -1,8 +1,9 @@
 //! What people with phones do, and what tests ask for: each wish is checked against the state and then happens. It
 //! knows nothing of HTTP; `http` calls it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::carriers::Inbound;
 use crate::channel::Channel;
@@ -40,13 +41,15 @@ pub struct HandsetChange {
 }
 
 /// `POST /sim/handsets/{e164}/messages`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub struct Saying {
     /// One of our numbers, or a group.
     pub to: String,
     pub body: Option<String>,
     pub media_urls: Option<Vec<String>>,
     pub reply_to: Option<String>,
+    /// A word for this text: the same text under the same word is said once, however often it is asked for.
+    pub once: Option<String>,
 }
 
 /// `POST /sim/groups`.
@@ -72,6 +75,15 @@ fn bad<T>(message: impl Into<String>) -> Result<T> {
 
 fn not_found<T>(message: impl Into<String>) -> Result<T> {
     Err(Refused::NotFound(message.into()))
+}
+
+impl Saying {
+    /// The id of a text that is to be said once: from who says it, and all that is said.
+    fn id(&self, from: &str) -> Option<String> {
+        self.once.as_ref()?;
+        let hash = Sha256::digest(json!([from, self]).to_string());
+        Some(format!("sim_{}", hex::encode(&hash[..16])))
+    }
 }
 
 /// Refuses what can be nobody's phone.
@@ -114,14 +126,17 @@ impl Core {
 
     pub fn say(&mut self, from: &str, saying: Saying) -> Result<Value> {
         check_phone(from)?;
-        let Saying { to, body, media_urls, reply_to } = saying;
+        let id = saying.id(from).unwrap_or_else(|| format!("sim_{}", self.ids.secret()));
+        if let Some(place) = self.state.ledger.find(&id) {
+            return Ok(json!(bubble(&self.state, place)));
+        }
+        let Saying { to, body, media_urls, reply_to, once: _ } = saying;
         let (body, media_urls) = (body.unwrap_or_default(), media_urls.unwrap_or_default());
         if body.is_empty() && media_urls.is_empty() {
             return bad("body or media_urls is required");
         }
         let channel = self.channel(from, &to, !media_urls.is_empty())?;
         let reply_to = reply_to.map(|id| self.quote(from, &to, &id)).transpose()?;
-        let id = format!("sim_{}", self.ids.secret());
         let (at, from, by_itself) = (self.now, from.to_owned(), false);
         let said = Said { at, id: id.clone(), from, to, channel, body, media_urls, reply_to, by_itself };
         self.record(Event::Said(Box::new(said)));

@@ -75,9 +75,13 @@ pub enum Event {
         #[serde(default)]
         by: Option<String>,
     },
-    /// A server deleted these texts: what they said is forgotten. Their own lines in the journal are blotted out.
+    /// A server deleted these texts, or these pictures of carousels: what they said is forgotten. Their own lines in
+    /// the journal are blotted out.
     Erased {
         messages: Vec<u32>,
+        /// The text, and which picture of it.
+        #[serde(default)]
+        pictures: Vec<(u32, u32)>,
     },
 }
 

@@ -5,8 +5,10 @@
 //! `GET /sim/handsets/{number}/messages?limit=N` (the newest only), `GET /sim/handsets/{number}/events` (its changes
 //! as they happen), `GET /sim/events?handsets=A,B` (the same of several phones, and the list of all of them, in one
 //! stream), `GET /sim/groups/{id}`, `GET /sim/faults`, `POST /sim/media` (the bytes of a picture, answered
-//! with its `url`), `"answer_once": "…"` in `PUT /sim/handsets/{number}` (the phone answers the next text itself), and
-//! `"by": "+1…"` in `PATCH /sim/groups/{id}` (who of the group does it, for the `log` that its members read).
+//! with its `url`), `"answer_once": "…"` in `PUT /sim/handsets/{number}` (the phone answers the next text itself),
+//! `"by": "+1…"` in `PATCH /sim/groups/{id}` (who of the group does it, for the `log` that its members read), and
+//! `"once": "…"` in `POST /sim/handsets/{number}/messages` (a word of the page's own: sent again under the same word, the
+//! same text is answered as it stands, and not said a second time).
 
 use axum::Router;
 use axum::body::Bytes;

@@ -153,6 +153,18 @@ impl Ledger {
         entry.extras = None;
     }
 
+    /// Forgets one picture of several, and with the first what was written. The others keep their places.
+    pub fn erase_picture(&mut self, place: u32, part: u32) {
+        let entry = &mut self.entries[place as usize];
+        if part == 0 {
+            entry.body = Box::default();
+        }
+        let pictures = entry.extras.as_mut().map(|extras| &mut extras.media_urls);
+        if let Some(url) = pictures.and_then(|pictures| pictures.get_mut(part as usize)) {
+            url.clear();
+        }
+    }
+
     /// Up to `limit` rows after the `after`th, and the number of the last of them.
     pub fn page(&self, after: usize, limit: usize) -> Page<'_> {
         let start = after.min(self.entries.len());
@@ -185,7 +197,7 @@ struct Row<'a> {
     to: &'a str,
     channel: Channel,
     body: &'a str,
-    media_urls: &'a [String],
+    media_urls: Vec<&'a str>,
     effect: Option<&'a str>,
     reply_to: Option<&'a str>,
     outcome: &'static str,
@@ -217,8 +229,14 @@ impl<'a> Row<'a> {
 }
 
 impl Entry {
-    pub fn media_urls(&self) -> &[String] {
+    /// All pictures by their places; one that was erased is empty.
+    pub fn pictures(&self) -> &[String] {
         self.extras.as_ref().map_or(&[], |extras| &extras.media_urls)
+    }
+
+    /// The pictures that are there.
+    pub fn media_urls(&self) -> Vec<&str> {
+        self.pictures().iter().map(String::as_str).filter(|url| !url.is_empty()).collect()
     }
 
     pub fn effect(&self) -> Option<&str> {

@@ -121,7 +121,7 @@ fn text(state: &State, place: u32) -> Inbound {
         group: entry.to_group.then(|| group(state, &entry.to)),
         channel: entry.channel,
         body: entry.body.to_string(),
-        media_urls: entry.media_urls().to_vec(),
+        media_urls: entry.pictures().to_vec(),
         reply_to: quoted.map(str::to_owned),
         at: Time::from_millis(entry.at),
     })

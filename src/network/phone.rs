@@ -106,7 +106,7 @@ pub struct Bubble<'a> {
     to: &'a str,
     group_id: Option<&'a str>,
     body: &'a str,
-    media_urls: &'a [String],
+    media_urls: Vec<&'a str>,
     channel: Channel,
     effect: Option<&'a str>,
     reply_to: Option<&'a str>,

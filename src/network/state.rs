@@ -41,6 +41,8 @@ pub enum Change {
     Thread(Name),
     /// Name or abilities of the phone.
     Handset,
+    /// Something is gone: whoever looks has to look at the whole phone again.
+    Erased,
 }
 
 impl State {

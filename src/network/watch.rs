@@ -18,7 +18,7 @@ const BEHIND: usize = 64;
 #[derive(Clone)]
 pub struct Sight {
     pub handset: Name,
-    /// `message` (a bubble, new or changed), `thread`, `handset`.
+    /// `message` (a bubble, new or changed), `thread`, `handset`; `lost` where something was erased.
     pub event: &'static str,
     pub data: Arc<str>,
 }
@@ -83,6 +83,7 @@ fn sight(state: &State, number: &Name, change: &Change, now: i64) -> Option<Sigh
         Change::Bubble(place) => ("message", json(&bubble(state, *place))),
         Change::Thread(with) => ("thread", json(&thread_row(state, with, handset.threads.get(with)?, now))),
         Change::Handset => ("handset", json(&row(state, number)?)),
+        Change::Erased => ("lost", Arc::from("{}")),
     };
     Some(Sight { handset: number.clone(), event, data })
 }

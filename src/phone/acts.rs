@@ -118,6 +118,19 @@ pub fn accept(
             seq: conversations::next_seq(tx, &conversation.id)?,
         }),
     };
+    insert(tx, conversation, draft, order.as_ref())?;
+    let job = queue::Draft {
+        lane: queue::send_lane(&conversation.number_id),
+        task: Task::Act(draft.id.clone()),
+        unique_key: None,
+        order,
+        run_at: draft.now,
+        origin: me.cloned(),
+    };
+    queue::enqueue(tx, ids, draft.now, &job)
+}
+
+fn insert(tx: &mut Tx<'_>, conversation: &Conversation, draft: &Draft, order: Option<&Order>) -> Result<()> {
     tx.execute(
         "INSERT INTO acts (id, account_id, conversation_id, number_id, kind, message_id, value, hash, version, status,
              seq, created_at)
@@ -133,19 +146,11 @@ pub fn accept(
             &draft.hash,
             &draft.version,
             &Status::Queued,
-            &order.as_ref().map_or(0, |order| order.seq),
+            &order.map_or(0, |order| order.seq),
             &draft.now,
         ],
     )?;
-    let job = queue::Draft {
-        lane: queue::send_lane(&conversation.number_id),
-        task: Task::Act(draft.id.clone()),
-        unique_key: None,
-        order,
-        run_at: draft.now,
-        origin: me.cloned(),
-    };
-    queue::enqueue(tx, ids, draft.now, &job)
+    Ok(())
 }
 
 fn check_number(conversation: &Conversation) -> Result<()> {

@@ -1,6 +1,8 @@
 //! Agents: who texts and is texted. An agent speaks through the numbers attached to it ([`super::numbers`]); what
 //! it is told to be is its [`Profile`].
 
+use std::collections::HashMap;
+
 use anyhow::Context;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -66,25 +68,67 @@ pub fn create(tx: &mut Tx<'_>, account: &AccountId, agent: &Agent) -> Result<()>
 
 /// One page of an account's agents, newest first, and how many there are.
 pub fn list(tx: &mut Tx<'_>, account: &AccountId, limit: i64, offset: i64) -> Result<(Vec<Agent>, i64)> {
-    let page =
-        "SELECT id FROM agents WHERE account_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2 OFFSET ?3";
-    let mut agents = tx.query(
-        &format!("SELECT {COLUMNS} FROM agents WHERE id IN ({page}) ORDER BY created_at DESC, id DESC"),
-        &[account, &limit, &offset],
-        read,
-    )?;
-    let numbers = tx.query(
-        &format!("SELECT {ATTACHED} FROM numbers WHERE agent_id IN ({page}) ORDER BY attached_at, id"),
-        &[account, &limit, &offset],
-        read_attached,
-    )?;
-    for (owner, number) in numbers {
-        if let Some(agent) = agents.iter_mut().find(|agent| agent.id == owner) {
-            agent.numbers.push(number);
-        }
-    }
+    let sql = format!(
+        "SELECT {COLUMNS} FROM agents WHERE account_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2 OFFSET ?3"
+    );
+    let mut agents = tx.query(&sql, &[account, &limit, &offset], read)?;
+    add_numbers(tx, &mut agents)?;
     let total = tx.one("SELECT COUNT(*) FROM agents WHERE account_id = ?1", &[account], |row| row.get(0))?;
     Ok((agents, total))
+}
+
+/// Where a page goes on: the last agent that was shown.
+pub type Cursor = (Time, AgentId);
+
+/// The next of an account's agents, newest first.
+pub fn page(tx: &mut Tx<'_>, account: &AccountId, before: Option<&Cursor>, limit: i64) -> Result<Vec<Agent>> {
+    let beginning = (Time::from_millis(i64::MAX), AgentId::from_text(""));
+    let (time, id) = before.unwrap_or(&beginning);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM agents WHERE account_id = ?1 AND (created_at, id) < (?2, ?3)
+         ORDER BY created_at DESC, id DESC LIMIT ?4"
+    );
+    let mut agents = tx.query(&sql, &[account, time, id, &limit], read)?;
+    add_numbers(tx, &mut agents)?;
+    Ok(agents)
+}
+
+fn add_numbers(tx: &mut Tx<'_>, agents: &mut [Agent]) -> Result<()> {
+    let sql = format!("SELECT {ATTACHED} FROM numbers WHERE agent_id IN ({{list}}) ORDER BY attached_at, id");
+    let numbers = tx.query_listed(&sql, &[], agents.iter().map(|agent| &agent.id), read_attached)?;
+    let mut of_agent: HashMap<AgentId, Vec<Attached>> = HashMap::new();
+    for (owner, number) in numbers {
+        of_agent.entry(owner).or_default().push(number);
+    }
+    for agent in agents {
+        agent.numbers = of_agent.remove(&agent.id).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// The names of those of `ids` that are agents of this account.
+pub fn names<'a>(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    ids: impl IntoIterator<Item = &'a AgentId>,
+) -> Result<HashMap<AgentId, String>> {
+    let sql = "SELECT id, name FROM agents WHERE account_id = ?1 AND id IN ({list})";
+    let found = tx.query_listed(sql, &[account], ids, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.into_iter().collect())
+}
+
+/// The agent that has this id, or else those that have this name, two at most.
+pub fn called(tx: &mut Tx<'_>, account: &AccountId, text: &str) -> Result<Vec<AgentId>> {
+    let by_id =
+        tx.query("SELECT id FROM agents WHERE id = ?2 AND account_id = ?1", &[account, &text], |row| {
+            row.get(0)
+        })?;
+    if !by_id.is_empty() {
+        return Ok(by_id);
+    }
+    tx.query("SELECT id FROM agents WHERE account_id = ?1 AND name = ?2 LIMIT 2", &[account, &text], |row| {
+        row.get(0)
+    })
 }
 
 pub fn get(tx: &mut Tx<'_>, account: &AccountId, id: &AgentId) -> Result<Agent> {

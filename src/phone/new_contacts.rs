@@ -22,7 +22,8 @@ const fn day(now: Time) -> i64 {
     now.seconds().div_euclid(24 * 3600)
 }
 
-/// Counts `people` against today's limits of the line; `false`, and nobody is counted, if one is over them.
+/// Counts `people` against today's limits of the line; `false`, and nobody is counted, if one is over them. Who counts
+/// under a limit takes the next place of the day, which is there once: of two that take it, one counts again.
 pub fn admit(
     tx: &mut Tx<'_>,
     limits: DailyLimits,
@@ -34,24 +35,26 @@ pub fn admit(
         return Ok(true);
     }
     let today = day(now);
-    let mut fresh: Vec<(&str, bool)> = Vec::new();
+    let mut fresh: Vec<(&str, bool, Option<i64>)> = Vec::new();
     for person in people {
         let Some(wrote_first) = counts(tx, line, person, now)? else { continue };
-        let limit = if wrote_first { limits.callers } else { limits.strangers };
-        let alike = fresh.iter().filter(|(_, first)| *first == wrote_first).count();
-        let more = i64::try_from(alike).unwrap_or(i64::MAX);
-        if let Some(limit) = limit
-            && count(tx, line, today, wrote_first)? + more >= limit
-        {
-            return Ok(false);
+        let mut place = None;
+        if let Some(limit) = if wrote_first { limits.callers } else { limits.strangers } {
+            let alike = fresh.iter().filter(|(_, first, _)| *first == wrote_first).count();
+            let more = i64::try_from(alike).unwrap_or(i64::MAX);
+            let taken = count(tx, line, today, wrote_first)? + more;
+            if taken >= limit {
+                return Ok(false);
+            }
+            place = Some(taken);
         }
-        fresh.push((person, wrote_first));
+        fresh.push((person, wrote_first, place));
     }
-    for (person, wrote_first) in fresh {
+    for (person, wrote_first, place) in fresh {
         tx.execute(
-            "INSERT INTO new_contacts (number_id, day, participant, wrote_first) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO new_contacts (number_id, day, participant, wrote_first, place) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (number_id, day, participant) DO NOTHING",
-            &[line, &today, &person, &wrote_first],
+            &[line, &today, &person, &wrote_first, &place],
         )?;
     }
     Ok(true)

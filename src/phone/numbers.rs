@@ -138,6 +138,31 @@ pub fn list(tx: &mut Tx<'_>, account: &AccountId, limit: i64, offset: i64) -> Re
     Ok((numbers, count(tx, account)?))
 }
 
+/// Where a page goes on: the last number that was shown.
+pub type Cursor = (Time, NumberId);
+
+/// The next of the numbers that an account holds, newest first.
+pub fn page(
+    tx: &mut Tx<'_>,
+    account: &AccountId,
+    before: Option<&Cursor>,
+    limit: i64,
+) -> Result<Vec<Number>> {
+    let beginning = (Time::from_millis(i64::MAX), NumberId::from_text(""));
+    let (time, id) = before.unwrap_or(&beginning);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM numbers WHERE account_id = ?1 AND status <> 'released' AND (created_at, id) < (?2, ?3)
+         ORDER BY created_at DESC, id DESC LIMIT ?4"
+    );
+    tx.query(&sql, &[account, time, id, &limit], read)
+}
+
+/// The number that is spelled so and is or was this account's; of several the last.
+pub fn last_with(tx: &mut Tx<'_>, account: &AccountId, e164: &E164) -> Result<Option<NumberId>> {
+    let sql = "SELECT id FROM numbers WHERE account_id = ?1 AND e164 = ?2 ORDER BY created_at DESC, id DESC LIMIT 1";
+    tx.optional(sql, &[account, &e164.as_str()], |row| row.get(0))
+}
+
 /// The number of this id, released or not, whoever has it.
 pub fn find(tx: &mut Tx<'_>, id: &NumberId) -> Result<Option<Number>> {
     tx.optional(&format!("SELECT {COLUMNS} FROM numbers WHERE id = ?1"), &[id], read)

@@ -13,6 +13,7 @@ use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Code, Error, Result};
 use crate::id::AccountId;
+use crate::phone::accounts;
 
 /// In characters.
 pub const SHORTEST: usize = 10;
@@ -76,8 +77,10 @@ pub fn set(tx: &mut Tx<'_>, account: &AccountId, hash: &str, now: Time) -> Resul
 
 /// Counts an attempt for `project`, known or not, before the password is looked at, so that attempts made at the same
 /// time count too. Refuses it while a pause lasts, and where too many names are remembered to count another one.
-pub fn begin(tx: &mut Tx<'_>, project: &str, now: Time) -> Result<()> {
-    let subject = subject(project);
+/// Answers whose password is meant: what an account is called in two ways, by name and by id, is counted as one.
+pub fn begin(tx: &mut Tx<'_>, project: &str, now: Time) -> Result<Option<AccountId>> {
+    let account = accounts::named(tx, project)?;
+    let subject = subject(account.as_ref().map_or(project, AccountId::as_str));
     let known: Option<(i64, Time)> = tx.optional(
         "SELECT failures, blocked_until FROM sign_in_failures WHERE subject = ?1 AND expires_at > ?2",
         &[&subject, &now],
@@ -97,7 +100,7 @@ pub fn begin(tx: &mut Tx<'_>, project: &str, now: Time) -> Result<()> {
              expires_at = EXCLUDED.expires_at",
         &[&subject, &(failures + 1), &until, &(now + REMEMBERED)],
     )?;
-    Ok(())
+    Ok(account)
 }
 
 /// When there is room for another name, if there is none now. Known and unknown names share the room, so that a refusal
@@ -124,13 +127,14 @@ pub fn prune(tx: &mut Tx<'_>, now: Time) -> Result<bool> {
 }
 
 /// The password was right: what came before counts no more.
-pub fn succeeded(tx: &mut Tx<'_>, project: &str) -> Result<()> {
-    tx.execute("DELETE FROM sign_in_failures WHERE subject = ?1", &[&subject(project)])?;
+pub fn succeeded(tx: &mut Tx<'_>, account: &AccountId) -> Result<()> {
+    tx.execute("DELETE FROM sign_in_failures WHERE subject = ?1", &[&subject(account.as_str())])?;
     Ok(())
 }
 
-fn subject(project: &str) -> String {
-    hex::encode(Sha256::digest(project.as_bytes()))
+/// Under which an account's id is counted, or a name that is none's.
+fn subject(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
 }
 
 fn pause(failures: i64) -> Duration {
@@ -203,7 +207,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_five_failures_each_attempt_has_to_wait_longer() {
-        let (db, _ids, clock, _folder) = testing::db().await;
+        let (db, ids, clock, _folder) = testing::db().await;
         let attempt = |project: &'static str| {
             let now = clock.now();
             db.write(move |tx| begin(tx, project, now))
@@ -218,11 +222,31 @@ mod tests {
         assert!(matches!(attempt("Acme").await, Err(Error::Later { seconds: 60, .. })));
         clock.advance(REMEMBERED);
         attempt("Acme").await.unwrap();
-        attempt("Acme").await.unwrap();
-        db.write(|tx| succeeded(tx, "Acme")).await.unwrap();
+        let account = testing::account(&db, &ids).await;
+        assert_eq!(attempt("Test").await.unwrap().as_ref(), Some(&account));
+        db.write(move |tx| succeeded(tx, &account)).await.unwrap();
         for _ in 0..FREE {
-            attempt("Acme").await.unwrap();
+            attempt("Test").await.unwrap();
         }
-        assert!(attempt("Acme").await.is_err());
+        assert!(attempt("Test").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn name_and_id_of_an_account_are_counted_as_one() {
+        let (db, ids, clock, _folder) = testing::db().await;
+        let id = testing::account(&db, &ids).await.to_string();
+        for attempt in 0..=FREE {
+            let (now, typed) = (clock.now(), if attempt % 2 == 0 { "Test".to_owned() } else { id.clone() });
+            let begun = db.write(move |tx| begin(tx, &typed, now)).await;
+            assert_eq!(begun.is_err(), attempt == FREE, "attempt {attempt}");
+        }
+        let shared = testing::account(&db, &ids).await;
+        let now = clock.now();
+        assert_eq!(
+            db.write(move |tx| begin(tx, "Test", now)).await.unwrap(),
+            None,
+            "a name that two share is none's"
+        );
+        assert!(db.write(move |tx| begin(tx, shared.as_str(), now)).await.unwrap().is_some());
     }
 }

@@ -184,6 +184,33 @@ def test_a_text_that_fails_while_another_is_typed_stays_in_sight(show, shop, ada
     page.problems.clear()  # the browser notes the 503
 
 
+def test_a_text_whose_answer_was_lost_leaves_once(show, shop, ada) -> None:
+    page, arrived = show(ada, thread=shop.number), []
+
+    def lose(route) -> None:
+        if route.request.method != "POST":
+            return route.continue_()
+        arrived.append(route.fetch().status)
+        route.abort()
+
+    page.route("**/sim/handsets/*/messages", lose)
+    field = page.get_by_role("textbox", name="Message")
+    field.fill("Only once")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="Not sent")).to_be_visible()
+    assert arrived == [200]
+    page.unroute("**/sim/handsets/*/messages")
+    expect(field).to_have_value("Only once")
+    field.press("Enter")
+    expect(field).to_have_value("")
+    expect(page.get_by_role("alert").filter(has_text="Not sent")).to_have_count(0)
+    field.fill("And then")
+    page.keyboard.press("Enter")
+    expect(message(phone(page, ada), "And then")).to_contain_text("Delivered")
+    assert [row["body"] for row in shop.history(ada.number)] == ["Only once", "And then"]
+    page.problems.clear()  # the browser notes the lost answer
+
+
 def test_what_is_written_outlives_the_session(show, shop, ada) -> None:
     page = show(ada, thread=shop.number)
     shop.send(ada.number, "Hello")

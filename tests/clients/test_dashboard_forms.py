@@ -72,11 +72,11 @@ def test_a_form_that_is_too_large_is_refused(browser) -> None:
 def test_agents_are_made_changed_and_deleted(account, browser) -> None:
     path = browser.submit("/agents", {"name": " Front desk "}).split("?")[0]
     fields = {"name": "Back office", "description": "Line one\r\nline two", "systemPrompt": "Be <kind>", "enableMessaging": "yes"}
-    assert browser.submit(path, fields) == f"{path}?done=saved" and "Saved." in browser.page(f"{path}?done=saved")
+    assert browser.submit(path, fields | browser.shown(path, path)) == f"{path}?done=saved" and "Saved." in browser.page(f"{path}?done=saved")
     agent = account.ok("GET", f"/v1{path}")
     assert (agent["name"], agent["systemPrompt"], agent["enableMessaging"]) == ("Back office", "Be <kind>", True)
     assert agent["description"] == "Line one\nline two"
-    browser.submit(path, fields | {"enableMessaging": ""})
+    browser.submit(path, fields | {"enableMessaging": ""} | browser.shown(path, path))
     assert account.ok("GET", f"/v1{path}")["enableMessaging"] is False
     page = browser.refused(path, fields | {"name": "x" * 201, "systemPrompt": "typed <before>"}, 422)
     assert "1 to 200 characters" in page and "typed <before>" in page, "what was typed is still there"
@@ -135,9 +135,7 @@ def test_metadata_is_edited_as_json(account, browser) -> None:
         page = browser.refused(f"{path}/metadata", {"metadata": wrong}, 422)
         assert why in page and wrong[:8] in page, wrong[:20]
     assert account.ok("GET", f"/v1{path}")["metadata"] == {"step": 1, "who": "Zoë"}
-    page = browser.page(path)
-    shown = re.search(r'action="[^"]+/metadata"><input type="hidden" name="shown" value="(\w+)"', page)[1]
-    browser.submit(f"{path}/metadata", {"metadata": "  ", "shown": shown})
+    browser.submit(f"{path}/metadata", {"metadata": "  "} | browser.shown(path, f"{path}/metadata"))
     assert account.ok("GET", f"/v1{path}")["metadata"] is None
 
 
@@ -173,7 +171,8 @@ def test_a_webhook_is_set_tested_revealed_rotated_and_removed(scope, account, re
     assert secret in browser.post(f"/endpoints/{owner}/secret").text
     browser.submit(f"/endpoints/{owner}/rotate")
     assert account.ok("GET", api)["secret"] not in (secret, None) and "24 hours" in browser.page("/webhooks?done=rotated")
-    browser.submit(f"/endpoints/{owner}", {"url": hook.url, timeout: "20"})
+    path = f"/endpoints/{owner}"
+    browser.submit(path, {"url": hook.url, timeout: "20"} | browser.shown(path, path))
     assert account.ok("GET", api)["secret"] != secret, "saving keeps the secret that there is"
     for fields, why in [({"url": "ftp://x"}, "url must"), ({"url": hook.url, timeout: "999"}, f"{timeout} must"), ({"url": hook.url, timeout: "soon"}, timeout)]:
         assert why in browser.refused(f"/endpoints/{owner}", fields, 422), fields

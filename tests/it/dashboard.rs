@@ -6,8 +6,8 @@ use std::time::Duration;
 use agentphone::phone::{accounts, passwords};
 
 use crate::browser::{Browser, cookie, link, page};
-use crate::client;
-use crate::server::{ADA, TestServer};
+use crate::client::{self, Request};
+use crate::server::{ADA, Setting, TestServer};
 use crate::wait::until_true;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -72,6 +72,21 @@ async fn a_project_that_is_named_like_the_id_of_another_does_not_keep_it_out() {
 }
 
 #[tokio::test]
+async fn wrong_passwords_count_alike_under_a_projects_name_and_its_id() {
+    let server = TestServer::start().await;
+    let id = server.column("SELECT id FROM accounts").await.remove(0);
+    for attempt in 0..5 {
+        let project = if attempt % 2 == 0 { "Test" } else { &id };
+        assert_eq!(sign_in(&server, project, "a password").await, 401);
+    }
+    for project in ["Test", &id] {
+        assert_eq!(sign_in(&server, project, "a password").await, 429, "{project}");
+    }
+    assert_eq!(sign_in(&server, "Another", "a password").await, 401);
+    assert_eq!(server.column("SELECT subject FROM sign_in_failures").await.len(), 2);
+}
+
+#[tokio::test]
 async fn failures_to_sign_in_are_deleted_when_they_are_forgotten() {
     let server = TestServer::start().await;
     for name in ["nobody", "somebody"] {
@@ -81,4 +96,22 @@ async fn failures_to_sign_in_are_deleted_when_they_are_forgotten() {
     assert_eq!(server.column(rows).await.len(), 2);
     server.advance(Duration::from_mins(61));
     until_true("nothing to be left", async || server.column(rows).await.is_empty()).await;
+}
+
+#[tokio::test]
+async fn the_phones_of_the_network_are_there_where_they_are_open() {
+    for (setting, status) in [("true", 200), ("false", 404)] {
+        let server = Setting::new().await.with("SIM_OPEN", setting).start().await;
+        let line = server.buy_number("sms").await;
+        assert_eq!(server.send(&line, ADA, "Hello").await["status"], "sent", "the network itself works");
+        for (method, path) in [("GET", "/sim/handsets"), ("GET", "/sim/ledger"), ("PUT", "/sim/faults")] {
+            let answer = server.call(Request { method, path, headers: &[], body: None }).await;
+            assert_eq!(answer.status, status, "{method} {path}");
+        }
+        let browser = Browser::of(&server).await;
+        let phones = browser.page("/handset").await;
+        assert_eq!(phones.contains("No phones here"), status == 404, "{phones}");
+        let asked = page(&server, "/sim/ledger", &browser.cookie).await;
+        assert_eq!(asked.status, status, "with a session");
+    }
 }

@@ -334,3 +334,34 @@ async fn pictures_go_with_their_message() {
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "{}", folder.display());
     }
 }
+
+#[tokio::test]
+async fn of_a_carousel_only_the_deleted_picture_goes() {
+    let server = TestServer::start().await;
+    let line = server.buy_number("sms").await;
+    let shelf = server.setting.place.folder().join("network/media");
+    std::fs::create_dir_all(&shelf).unwrap();
+    let urls = ["0abc", "0def"].map(|name| {
+        std::fs::write(shelf.join(format!("{name}.png")), b"not much of a picture").unwrap();
+        format!("http://{}/sim/media/{name}.png", server.address)
+    });
+    let said = json!({"to": line.number, "body": "look", "media_urls": urls});
+    server.sim("POST", &format!("/sim/handsets/{ADA}/messages"), Some(&said)).await;
+    let messages = until("both pictures to be hosted", async || {
+        let page = server.get(&format!("/v1/numbers/{}/messages", line.id)).await;
+        let rows = page["data"].as_array().unwrap().clone();
+        (rows.len() == 2 && rows.iter().all(|row| row["mediaUrl"].is_string())).then_some(rows)
+    })
+    .await;
+    let shown = async || {
+        let screen = server.sim("GET", &format!("/sim/handsets/{ADA}/messages"), None).await;
+        screen["data"].as_array().unwrap().iter().map(|row| row["media_urls"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown().await, [json!(urls)]);
+    server.delete(&format!("/v1/messages/{}", messages[1]["id"].as_str().unwrap()), 200).await;
+    server.forgets("0def").await;
+    assert_eq!(shown().await, [json!([urls[0]])]);
+    server.delete(&format!("/v1/messages/{}", messages[0]["id"].as_str().unwrap()), 200).await;
+    server.forgets("0abc").await;
+    assert!(shown().await.is_empty());
+}

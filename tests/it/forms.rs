@@ -161,6 +161,69 @@ async fn saving_the_page_of_a_number_keeps_an_agent_that_is_not_among_the_newest
     assert_eq!(agent().await, Value::Null);
 }
 
+#[tokio::test]
+async fn an_agent_that_is_not_among_the_newest_is_found_by_name_or_id() {
+    let server = TestServer::start().await;
+    let (line, first) = (server.buy_number("sms").await, crowd(&server, 230).await);
+    let (browser, path) = (Browser::of(&server).await, format!("/numbers/{}", line.id));
+    let agent = async || server.get(&format!("/v1{path}")).await["agentId"].clone();
+    for (named, why) in
+        [("Nobody", "No agent has this name or id"), ("Same", "Several agents have this name")]
+    {
+        if named == "Same" {
+            server.post("/v1/agents", json!({"name": named}), 200).await;
+            server.post("/v1/agents", json!({"name": named}), 200).await;
+        }
+        let refused = browser.post(&path, &[("shown", ""), ("agent", ""), ("otherAgent", named)]).await;
+        assert_eq!(refused.status, 422);
+        let shown = text(refused);
+        assert!(shown.contains(why) && shown.contains(&format!("value=\"{named}\"")), "{shown}");
+    }
+    let renamed = first.clone();
+    server
+        .write(move |tx| tx.execute("UPDATE agents SET name = 'Oldest' WHERE id = ?1", &[&renamed.as_str()]))
+        .await;
+    browser.submit(&path, &[("shown", ""), ("agent", ""), ("otherAgent", "Oldest")]).await;
+    assert_eq!(agent().await, first.as_str());
+    assert!(browser.page("/numbers").await.contains("<bdi>Oldest</bdi>"), "the list tells whose it is");
+    browser.submit(&path, &[("shown", &first), ("agent", "")]).await;
+    browser.submit(&path, &[("shown", ""), ("otherAgent", &first)]).await;
+    assert_eq!(agent().await, first.as_str());
+
+    let sent = server.send(&line, ADA, "Hello").await;
+    let conversation = format!("/conversations/{}", sent["conversation_id"].as_str().unwrap());
+    for filter in ["otherAgent=Oldest".to_owned(), format!("otherAgent={first}"), format!("agent={first}")] {
+        let page = browser.page(&format!("/conversations?{filter}")).await;
+        assert!(page.contains(&conversation), "{filter}");
+        assert!(
+            page.contains(&format!("<option value=\"{first}\" selected>Oldest</option>")),
+            "{filter}: it is shown"
+        );
+    }
+    let unknown = page(&server, "/conversations?otherAgent=Nobody", &browser.cookie).await;
+    assert!(unknown.status == 422 && text(unknown).contains("No agent has this name or id"));
+}
+
+#[tokio::test]
+async fn the_list_of_agents_goes_on_to_the_first() {
+    let server = TestServer::start().await;
+    let first = crowd(&server, 230).await;
+    let browser = Browser::of(&server).await;
+    let mut seen = Vec::new();
+    let mut path = "/agents".to_owned();
+    loop {
+        let page = browser.page(&path).await;
+        seen.extend(
+            page.split("href=\"/agents/").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()),
+        );
+        let Some((_, rest)) = page.split_once("href=\"/agents?before=") else { break };
+        path = format!("/agents?before={}", rest.split('"').next().unwrap());
+    }
+    let all: std::collections::HashSet<_> = seen.iter().collect();
+    assert_eq!((seen.len(), all.len()), (231, 231), "each once");
+    assert_eq!(seen.last(), Some(&first), "the oldest last");
+}
+
 fn text(answer: Answer) -> String {
     String::from_utf8(answer.body).unwrap().replace("&quot;", "\"")
 }
@@ -195,6 +258,96 @@ async fn metadata_that_was_changed_meanwhile_is_not_written_over() {
         browser.submit(&action, &[("metadata", typed), ("shown", &seen)]).await;
     }
     assert_eq!(metadata().await, json!({"step": "by a person"}), "who has seen it may replace it");
+}
+
+#[tokio::test]
+async fn an_agent_that_another_tab_changed_is_not_written_over() {
+    let server = TestServer::start().await;
+    let agent = server.post("/v1/agents", json!({"name": "Front desk"}), 200).await;
+    let path = format!("/agents/{}", agent["id"].as_str().unwrap());
+    let browser = Browser::of(&server).await;
+    let opened = browser.hidden(&path, &path, "shown").await;
+    let fields = |name, prompt, shown| {
+        [("name", name), ("systemPrompt", prompt), ("enableMessaging", "yes"), ("shown", shown)]
+    };
+    browser.submit(&path, &fields("Front desk", "Be brief.", &opened)).await;
+    browser.submit(&path, &fields("Front desk", "Be brief.", &opened)).await;
+    let now = async || {
+        let agent = server.get(&format!("/v1{path}")).await;
+        (agent["name"].clone(), agent["systemPrompt"].clone())
+    };
+    let stale = browser.post(&path, &fields("Reception", "", &opened)).await;
+    assert_eq!(stale.status, 422);
+    let both = text(stale);
+    assert!(both.contains("Be brief.</p>") && both.contains("value=\"Reception\""), "{both}");
+    assert_eq!(
+        now().await,
+        (json!("Front desk"), json!("Be brief.")),
+        "what it would have wiped out is there"
+    );
+    let nameless = browser.post(&path, &fields("", "", &opened)).await;
+    assert_eq!(hidden(&text(nameless), &path, "shown"), opened, "it has not shown what is stored");
+    browser.submit(&path, &fields("Reception", "", &hidden(&both, &path, "shown"))).await;
+    assert_eq!(now().await, (json!("Reception"), Value::Null), "who has seen it may replace it");
+}
+
+#[tokio::test]
+async fn a_webhook_that_was_changed_meanwhile_is_not_written_over() {
+    let server = TestServer::start().await;
+    let line = server.buy_number("sms").await;
+    let agent = server.post("/v1/agents", json!({"name": "Front desk"}), 200).await["id"].clone();
+    let browser = Browser::of(&server).await;
+    let agent = agent.as_str().unwrap();
+    for (page, owner) in [
+        ("/webhooks", "account"),
+        (&format!("/agents/{agent}"), agent),
+        (&format!("/numbers/{}", line.id), &line.id),
+    ] {
+        let action = format!("/endpoints/{owner}");
+        let opened = browser.hidden(page, &action, "shown").await;
+        assert_eq!(opened, "", "there is none");
+        browser.submit(&action, &[("url", "http://127.0.0.1:9/first"), ("shown", &opened)]).await;
+        let stale = browser.post(&action, &[("url", "http://127.0.0.1:9/second"), ("shown", &opened)]).await;
+        assert_eq!(stale.status, 422, "{action}");
+        let both = text(stale);
+        assert!(
+            both.contains("127.0.0.1:9/first</p>") && both.contains("value=\"http://127.0.0.1:9/second\""),
+            "{both}"
+        );
+        let urls =
+            || server.column("SELECT url FROM webhooks WHERE url IS NOT NULL ORDER BY id DESC LIMIT 1");
+        assert_eq!(urls().await, ["http://127.0.0.1:9/first"]);
+        let seen = hidden(&both, &action, "shown");
+        browser.submit(&action, &[("url", "http://127.0.0.1:9/second"), ("shown", &seen)]).await;
+        let back = browser.hidden(page, &action, "shown").await;
+        browser.submit(&format!("{action}/rotate"), &[]).await;
+        assert_eq!(browser.hidden(page, &action, "shown").await, back, "the form does not show the secret");
+        browser.submit(&format!("{action}/delete"), &[]).await;
+        let gone = browser.post(&action, &[("url", "http://127.0.0.1:9/third"), ("shown", &back)]).await;
+        assert!(gone.status == 422 && text(gone).contains("No webhook."), "{action}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_nothing_can_carry_is_refused_as_by_the_api() {
+    let server = TestServer::start().await;
+    let line = server.buy_number("imessage").await;
+    let handset = "/sim/handsets/ada@example.com";
+    server.sim("PUT", handset, Some(&json!({"imessage": true}))).await;
+    server.person_texts("ada@example.com", &line, "Hello?").await;
+    let rows = "SELECT id FROM conversations";
+    until_true("the conversation", async || server.column(rows).await.len() == 1).await;
+    let path = format!("/conversations/{}", server.column(rows).await[0]);
+    server.sim("PUT", handset, Some(&json!({"imessage": false}))).await;
+    let (browser, action) = (Browser::of(&server).await, format!("{path}/messages"));
+    let refused = browser.post(&action, &[("body", "Here I am"), (TOKEN, "of this form")]).await;
+    assert_eq!(refused.status, 400);
+    let shown = text(refused);
+    assert!(
+        shown.contains("ada@example.com is not on iMessage") && shown.contains("Here I am</textarea>"),
+        "{shown}"
+    );
+    assert_eq!(server.column("SELECT body FROM messages").await, ["Hello?"]);
 }
 
 #[tokio::test]

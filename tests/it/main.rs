@@ -20,11 +20,13 @@ mod wait;
 // Right under crashes and with several processes: the eight rules.
 mod batches;
 mod clock;
+mod database_tls;
 mod direct;
 mod happened;
 mod lanes;
 mod leases;
 mod order;
+mod races;
 mod sending;
 mod waking;
 

@@ -1,9 +1,11 @@
 //! One empty phone: the frame, the list of conversations, an open conversation and the line to write in.
 
+use std::collections::HashMap;
+
 use maud::{Markup, html};
 
 use super::icons::icon;
-use crate::phone::agents::Agent;
+use crate::id::AgentId;
 use crate::phone::numbers::{Number, NumberKind};
 
 /// What phones can attach.
@@ -90,13 +92,13 @@ fn compose() -> Markup {
 }
 
 /// Whom a phone can write to: the account's own numbers.
-pub fn lines(numbers: &[Number], agents: &[Agent]) -> Markup {
-    let name = |number: &Number| agents.iter().find(|agent| Some(&agent.id) == number.agent_id.as_ref());
+pub fn lines(numbers: &[Number], names: &HashMap<AgentId, String>) -> Markup {
+    let name = |number: &Number| names.get(number.agent_id.as_ref()?);
     html! {
         select #lines hidden {
             @for number in numbers {
-                option value=(number.e164) data-kind=(kind(number.kind)) data-name=[name(number).map(|agent| &agent.name)] {
-                    @if let Some(agent) = name(number) { (agent.name) " · " }
+                option value=(number.e164) data-kind=(kind(number.kind)) data-name=[name(number)] {
+                    @if let Some(name) = name(number) { (name) " · " }
                     (number.e164) " · " (kind(number.kind))
                 }
             }

@@ -99,8 +99,7 @@ pub async fn send(
 ) -> Result<Response> {
     let key = idempotency::key(&headers, &caller, "POST /v1/messages", &body)?;
     idempotency::once(app.clone(), key, again, move |key| async move {
-        let draft = draft(&app, &caller, snake(body)?)?;
-        reach::refuse_absent(&app, &draft).await?;
+        let draft = draft(&app, &caller, snake(body)?).await?;
         let answered = sending::send_and_wait(&app, draft, key).await?;
         Ok(Json(Sent::of(answered)))
     })
@@ -117,8 +116,14 @@ fn again(app: App, id: String) -> BoxFuture<'static, Result<Response>> {
     })
 }
 
-/// The message that is asked for, if it makes sense.
-pub fn draft(app: &App, caller: &Caller, request: SendMessage) -> Result<Draft> {
+/// The message that is asked for, if it makes sense and can reach whom it is for.
+pub async fn draft(app: &App, caller: &Caller, request: SendMessage) -> Result<Draft> {
+    let draft = sound(app, caller, request)?;
+    reach::refuse_absent(app, &draft).await?;
+    Ok(draft)
+}
+
+fn sound(app: &App, caller: &Caller, request: SendMessage) -> Result<Draft> {
     let media_urls = media(app, request.media_url, request.media_urls.unwrap_or_default())?;
     let to = recipient(app, request.to_number, request.recipients)?;
     let body = match request.body {

@@ -136,20 +136,7 @@ fn decide<'a>(
 ) -> Result<Decided<'a>> {
     let Plan { draft, line, .. } = plan;
     let able = desk.lines.get(&line.carrier);
-    let imessage = line.is_imessage
-        && able.is_some_and(|able| able.imessage)
-        && !draft.cellular_only
-        && standing.is_none_or(|known| known.may_be_on_imessage(draft.now));
-    let mut channel = choose_channel(draft, imessage, able)?;
-    if let (Recipient::One(Address::Group(group)), None) = (&draft.to, standing) {
-        return Err(Error::missing(Code::GroupNotFound, "group", group));
-    }
-    // Consent, registration and allowances (contract 14 and 19) are asked here and nowhere else.
-    let daily = able.filter(|_| channel == Channel::Imessage).map(|able| able.daily).unwrap_or_default();
-    let is_over = !new_contacts::admit(tx, daily, &line.id, &people(&draft.to), draft.now)?;
-    if is_over {
-        channel = choose_channel(draft, false, None).map_err(|_| new_contacts::over(draft.now))?;
-    }
+    let (channel, is_over) = admitted(tx, draft, line, able, standing)?;
     let reply = resolve_reply(tx, draft, channel, able, standing.map(|known| &known.id))?;
     let members = match &draft.to {
         Recipient::NewGroup(_, members) => {
@@ -175,6 +162,31 @@ fn decide<'a>(
     };
     decided.touched = decided.touch().after(standing);
     Ok(decided)
+}
+
+/// By which channel it may go, and whether that is because of the limit of new contacts.
+fn admitted(
+    tx: &mut Tx<'_>,
+    draft: &Draft,
+    line: &Line,
+    able: Option<&Ability>,
+    standing: Option<&Standing>,
+) -> Result<(Channel, bool)> {
+    let imessage = line.is_imessage
+        && able.is_some_and(|able| able.imessage)
+        && !draft.cellular_only
+        && standing.is_none_or(|known| known.may_be_on_imessage(draft.now));
+    let channel = choose_channel(draft, imessage, able)?;
+    if let (Recipient::One(Address::Group(group)), None) = (&draft.to, standing) {
+        return Err(Error::missing(Code::GroupNotFound, "group", group));
+    }
+    // Consent, registration and allowances (contract 14 and 19) are asked here and nowhere else.
+    let daily = able.filter(|_| channel == Channel::Imessage).map(|able| able.daily).unwrap_or_default();
+    if new_contacts::admit(tx, daily, &line.id, &people(&draft.to), draft.now)? {
+        return Ok((channel, false));
+    }
+    let other = choose_channel(draft, false, None).map_err(|_| new_contacts::over(draft.now))?;
+    Ok((other, true))
 }
 
 /// Whom a message is written to anew. A group that is there already is nobody's first contact.

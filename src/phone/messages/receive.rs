@@ -5,12 +5,12 @@ use super::accept::{self, Desk};
 use super::send::{Draft, Recipient, Sender};
 use super::{Direction, Status};
 use crate::address::Address;
-use crate::channel::Channel;
+use crate::channel::{Channel, PICTURES};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{AccountId, AgentId, ConversationId, GroupId, Ids, MessageId, NumberId};
-use crate::phone::conversations::{self, Conversation, Member, Touch};
+use crate::phone::conversations::{self, Conversation, Member, Touch, Touched};
 use crate::phone::events::{Emitter, Kind, Subject};
 use crate::phone::lines::Lines;
 use crate::phone::{consent, media, messages, reaches, usage};
@@ -18,8 +18,6 @@ use crate::text;
 
 /// Longest inbound text that is kept, in characters.
 const CHARACTERS: usize = 10_000;
-/// Pictures of one text that are kept; each becomes a message.
-const PICTURES: usize = 100;
 
 /// What arrived, with the ids that it will have, made before so that the unit can run again.
 #[derive(Clone, Debug)]
@@ -112,7 +110,12 @@ fn group_conversation(
 ) -> Result<Conversation> {
     if conversations::of_group(tx, &line.id, &group.provider_id)?.is_none() {
         let ours = group.provider_id.starts_with(GroupId::PREFIX);
-        let participant = if ours { group.provider_id.clone() } else { GroupId::new(ids).to_string() };
+        // Not a random one: of two processes that hear of the group at once, one has to see the other's thread.
+        let participant = if ours {
+            group.provider_id.clone()
+        } else {
+            GroupId::of(&line.id, &group.provider_id).to_string()
+        };
         conversations::open_group(
             tx,
             &ConversationId::new(ids),
@@ -193,50 +196,85 @@ fn store(
     )?;
     let size = text::segments(&body);
     let segments = if channel == Channel::Sms { size.count } else { 0 };
-    let provider_id = picture_name(&arrived.provider_id, position);
+    let sender = group.map(|_| arrived.from.clone());
+    let row =
+        Row { id: &id, line, arrived, touched: &touched, channel, size: &size, sender, position, segments };
+    insert(tx, &row, &body)?;
+    count_and_tell(tx, ids, emitter, now, &row, picture)?;
+    Ok(id)
+}
+
+/// What a message's row is made of.
+struct Row<'a> {
+    id: &'a MessageId,
+    line: &'a Line,
+    arrived: &'a Arrived,
+    touched: &'a Touched,
+    channel: Channel,
+    size: &'a text::Segments,
+    /// Who of a group wrote it.
+    sender: Option<String>,
+    /// Which picture of several it is.
+    position: usize,
+    segments: i64,
+}
+
+fn insert(tx: &mut Tx<'_>, row: &Row<'_>, body: &str) -> Result<()> {
+    let Row { id, line, arrived, touched, channel, size, sender, position, segments } = row;
     let reply_to = quoted(tx, &line.id, arrived.reply_to.as_deref())?;
-    let keyword = if group.is_none() && position == 0 { consent::keyword(&body) } else { None };
+    let keyword = if sender.is_none() && *position == 0 { consent::keyword(body) } else { None };
     tx.execute(
         "INSERT INTO messages (id, account_id, conversation_id, number_id, agent_id, direction, channel, status,
              from_address, to_address, body, media_urls, received_at, encoding, segments, sender, reply_to,
              reply_unresolved, provider_id, keyword)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, '[]', ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         &[
-            &id,
+            *id,
             &line.account,
             &touched.id,
             &line.id,
             &line.agent,
             &Direction::Inbound,
-            &channel,
+            channel,
             &Status::Received,
             &arrived.from,
             &arrived.to,
             &body,
             &touched.at,
             &size.encoding,
-            &segments,
-            &group.map(|_| arrived.from.clone()),
+            segments,
+            sender,
             &reply_to,
             &reply_to.as_ref().map(|_| false),
-            &provider_id,
+            &picture_name(&arrived.provider_id, *position),
             &keyword,
         ],
     )?;
-    let (account, number) = (&line.account, &line.id);
-    let direction = Direction::Inbound;
+    Ok(())
+}
+
+/// The meter counts the message, and whoever wants to know of it is told, once its picture is fetched.
+fn count_and_tell(
+    tx: &mut Tx<'_>,
+    ids: &Ids,
+    emitter: &mut Emitter,
+    now: Time,
+    row: &Row<'_>,
+    picture: Option<&String>,
+) -> Result<()> {
+    let Row { id, line, arrived, touched, channel, segments, .. } = *row;
+    let (account, number, direction) = (&line.account, &line.id, Direction::Inbound);
     usage::count(
         tx,
-        &usage::Counted { account, number, message: &id, direction, channel, segments, at: now },
+        &usage::Counted { account, number, message: id, direction, channel, segments, at: now },
     )?;
     let mut wait_until = None;
     if let Some(url) = picture {
-        media::expect(tx, ids, now, account, &id, url)?;
+        media::expect(tx, ids, now, account, id, url)?;
         wait_until = Some(arrived.media_deadline);
     }
-    let subject = Subject { account, number, conversation: &touched.id, message: Some(&id), channel };
-    emitter.emit(tx, ids, now, Kind::AgentMessage, &subject, wait_until)?;
-    Ok(id)
+    let subject = Subject { account, number, conversation: &touched.id, message: Some(id), channel };
+    emitter.emit(tx, ids, now, Kind::AgentMessage, &subject, wait_until)
 }
 
 /// What names one picture of several that came together: the first has the carrier's name of the whole.

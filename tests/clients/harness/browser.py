@@ -52,6 +52,11 @@ class Browser:
         assert answer.status_code == 303, f"{path}: {answer.status_code} {answer.text[:600]}"
         return answer.headers["location"]
 
+    def shown(self, path: str, action: str) -> dict[str, str]:
+        """What the page at `path` says that its form to `action` shows, for the form to send."""
+        form = self.page(path).split(f'action="{action}"', 1)[1]
+        return {"shown": re.match(r'>.*?name="shown" value="(\w*)"', form)[1]}
+
     def refused(self, path: str, fields: dict[str, Any], status: int) -> str:
         """Posts a form that must be refused; answers the page, its entities resolved."""
         answer = self.post(path, fields)

@@ -65,3 +65,70 @@ async fn it_forgets_over_the_inner_link() {
 async fn it_forgets_over_the_remote_link() {
     it_forgets(Transport::Remote).await;
 }
+
+/// A picture of what a person sent in one text.
+fn picture(id: &str, part: u32) -> MessageRef {
+    MessageRef { part, ..named("msg_unknown", Some(id)) }
+}
+
+async fn it_takes_one_picture_away(transport: Transport) {
+    let world = World::new(transport).await;
+    let server = world.server().await;
+    let shelf = world.folder.join("media");
+    std::fs::create_dir_all(&shelf).unwrap();
+    let urls = ["a", "b", "c"].map(|name| {
+        std::fs::write(shelf.join(format!("{name}.png")), name).unwrap();
+        format!("http://{}/sim/media/{name}.png", world.address)
+    });
+    let said = json!({"to": IMESSAGE_LINE, "body": "look here", "media_urls": urls});
+    let said = world.ok("POST", &format!("/sim/handsets/{ADA}/messages"), &said).await;
+    let id = said["id"].as_str().unwrap();
+    let left = || {
+        let mut names: Vec<_> = std::fs::read_dir(&shelf)
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort_unstable();
+        names.join(" ")
+    };
+    for _ in 0..2 {
+        assert_eq!(erase(&server, vec![picture(id, 1)]).await, Answer::Done, "as often as it is asked");
+        assert_eq!(left(), "a.png c.png");
+    }
+    server.kill();
+    let world = world.again().await;
+    let shown = world.get(&format!("/sim/handsets/{ADA}/messages")).await["data"][0].clone();
+    assert_eq!((&shown["body"], &shown["media_urls"]), (&json!("look here"), &json!([urls[0], urls[2]])));
+    assert!(!everything(&world).await.contains("b.png"));
+
+    let server = world.server().await;
+    assert_eq!(erase(&server, vec![picture(id, 0)]).await, Answer::Done);
+    let shown = world.get(&format!("/sim/handsets/{ADA}/messages")).await["data"][0].clone();
+    assert_eq!(
+        (&shown["body"], &shown["media_urls"]),
+        (&json!(""), &json!([urls[2]])),
+        "words go with the first"
+    );
+    assert_eq!(erase(&server, vec![picture(id, 2)]).await, Answer::Done);
+    assert_eq!(left(), "");
+    server.kill();
+    let world = world.again().await;
+    let all = everything(&world).await;
+    assert!(!all.contains("look here") && !all.contains(".png"), "{all}");
+    assert_eq!(
+        world.get(&format!("/sim/handsets/{ADA}/messages")).await["data"],
+        json!([]),
+        "nothing is left of it"
+    );
+    world.end().await;
+}
+
+#[tokio::test]
+async fn one_picture_of_several_goes_alone_over_the_inner_link() {
+    it_takes_one_picture_away(Transport::Inner).await;
+}
+
+#[tokio::test]
+async fn one_picture_of_several_goes_alone_over_the_remote_link() {
+    it_takes_one_picture_away(Transport::Remote).await;
+}

@@ -306,3 +306,41 @@ async fn many_media_go_as_several_parts_with_one_receipt() {
     assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_text_under_a_word_of_its_own_is_said_once() {
+    let world = World::new(Transport::Inner).await;
+    let mut server = world.server().await;
+    let path = format!("/sim/handsets/{ADA}/messages");
+    let said = |body: &str, word: &str| json!({ "to": SMS_LINE, "body": body, "once": word });
+    let first = world.ok("POST", &path, &said("Once", "w1")).await;
+    assert_eq!(
+        world.ok("POST", &path, &said("Once", "w1")).await["id"],
+        first["id"],
+        "as if it was the first"
+    );
+    for (person, body, word) in [(ADA, "Once", "w2"), (ADA, "Another", "w1"), (BOB, "Once", "w1")] {
+        let path = format!("/sim/handsets/{person}/messages");
+        let other = world.ok("POST", &path, &said(body, word)).await;
+        assert_ne!(other["id"], first["id"], "{person} says {body} under {word}");
+    }
+    let mut heard = Vec::new();
+    for _ in 0..4 {
+        let Arrival { inbound: Inbound::Text(text), stored, .. } = server.arrival().await else {
+            panic!("a text")
+        };
+        heard.push((text.from, text.body));
+        stored.send(None).unwrap();
+    }
+    let heard: Vec<_> = heard.iter().map(|(from, body)| (from.as_str(), body.as_str())).collect();
+    assert_eq!(heard, [(ADA, "Once"), (ADA, "Once"), (ADA, "Another"), (BOB, "Once")]);
+    let ledger = world.get("/sim/ledger").await;
+    assert_eq!(ledger["next"], 4, "{ledger}");
+    let world = world.again().await;
+    assert_eq!(
+        world.ok("POST", &path, &said("Once", "w1")).await["id"],
+        first["id"],
+        "after a start of the network too"
+    );
+    world.end().await;
+}

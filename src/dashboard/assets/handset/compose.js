@@ -5,7 +5,10 @@ import { ask } from "./sim.js";
 import { button, element, foreign, icon, onSubmit, plain } from "./words.js";
 
 const TYPING_EVERY_MILLIS = 3000;
-const EMPTY = { body: "", files: [], parent: null };
+const EMPTY = { body: "", files: [], parent: null, once: "" };
+
+/** A word that no other text has. Unlike randomUUID, this is there on pages without https too. */
+const newWord = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export class Compose {
   constructor(phone) {
@@ -18,6 +21,8 @@ export class Compose {
     this.thread = "";
     this.files = [];
     this.parent = null; // the text that is answered
+    this.once = ""; // under which word it was sent before and came back
+    this.uploaded = new WeakMap(); // where files are that were put there
     this.toldTyping = 0;
     onSubmit(this.form, () => this.submit());
     this.text.addEventListener("keydown", (event) => {
@@ -57,7 +62,7 @@ export class Compose {
   /** Shows the draft of another thread. */
   turnTo(other) {
     if (other === this.thread) return;
-    this.drafts.set(this.thread, { body: this.text.value, files: this.files, parent: this.parent });
+    this.drafts.set(this.thread, { body: this.text.value, files: this.files, parent: this.parent, once: this.once });
     this.thread = other;
     this.complain("");
     this.fill(this.drafts.get(other) ?? EMPTY);
@@ -136,15 +141,16 @@ export class Compose {
   }
 
   /** What is in the field: a text, files, and the text that they answer. */
-  fill({ body, files, parent }) {
-    [this.files, this.parent] = [files, parent];
+  fill({ body, files, parent, once }) {
+    [this.files, this.parent, this.once] = [files, parent, once];
     this.write(body);
     this.drawPicked();
     this.drawParent();
   }
 
   submit() {
-    const text = { to: this.thread, body: this.text.value, files: this.files, parent: this.parent };
+    const { text: { value: body }, files, parent, thread: to } = this;
+    const text = { to, body, files, parent, once: this.once || newWord() };
     if (!text.body.trim() && !text.files.length) return;
     this.toldTyping = 0;
     this.fill(EMPTY);
@@ -183,11 +189,20 @@ export class Compose {
     });
   }
 
-  /** Pictures are put where a server can fetch them, then the text names them. */
-  async post({ to, body, files, parent }) {
+  /**
+   * Pictures are put where a server can fetch them, then the text names them. What is tried again may have left before,
+   * and only its answer was lost: under the same word the same text leaves once.
+   */
+  async post({ to, body, files, parent, once }) {
     const media_urls = [];
-    for (const file of files) media_urls.push((await ask("POST", "/sim/media", file)).url);
+    for (const file of files) media_urls.push(await this.upload(file));
     const reply = parent ? { reply_to: parent.id } : {};
-    await ask("POST", `${this.phone.path}/messages`, { to, body, media_urls, ...reply });
+    await ask("POST", `${this.phone.path}/messages`, { to, body, media_urls, once, ...reply });
+  }
+
+  /** Where the file can be fetched; put there once. */
+  async upload(file) {
+    if (!this.uploaded.has(file)) this.uploaded.set(file, (await ask("POST", "/sim/media", file)).url);
+    return this.uploaded.get(file);
   }
 }
