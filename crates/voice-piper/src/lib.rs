@@ -7,11 +7,18 @@
 //! the model: the whole sentence up to its last stage, then that stage piece by piece, so that the first sound is there
 //! long before the last one.
 
+mod convolution;
+mod decoder;
+mod flow;
+mod graph;
+mod inference;
 mod letters;
 mod normal;
 mod numbers;
 mod phonemes;
+mod rows;
 mod sentences;
+mod stages;
 mod synthesis;
 mod voice;
 
