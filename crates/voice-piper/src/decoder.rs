@@ -14,6 +14,11 @@ use crate::rows::{Rows, Span, grown, inside, padded};
 /// The path of the stage in a voice.
 pub const MODULE: &str = "/dec/";
 
+/// Numbers that a level computes at a time: a few times as many stay in the cache. But at least so many times as many
+/// moments as it looks to the side, which it does anew each time.
+const PART: usize = 1 << 16;
+const SHARE: usize = 10;
+
 pub struct Decoder {
     channels: usize,
     first: Convolution,
@@ -50,7 +55,8 @@ impl Decoder {
         for layers in layers.chunk_by(|_, next| !next.transposed) {
             let (widening, layers) = layers.split_first()?;
             moments *= widening.stride;
-            let blocks = layers.chunk_by(|one, next| one.taps == next.taps).map(|it| Block::new(it, widening.outputs));
+            let blocks =
+                layers.chunk_by(|one, next| one.taps == next.taps).map(|it| Block::new(it, widening.outputs));
             let blocks = blocks.collect::<Option<Vec<_>>>()?;
             (widening.inputs == channels && !blocks.is_empty()).then_some(())?;
             channels = widening.outputs;
@@ -87,36 +93,48 @@ impl Decoder {
 
     /// Frames around the sound that are looked at.
     pub fn margin(&self) -> usize {
-        self.first.taps().reach()
+        self.first.taps.reach()
     }
 
     /// What the first `number` levels give, past the leaky ReLU that follows.
     fn level(&self, number: usize, frames: &Rows, many: usize, span: &Span) -> Rows {
         let Some(before) = number.checked_sub(1) else {
-            let mut rows = Rows::over(span, self.first.outputs());
+            let mut rows = Rows::over(span, self.first.outputs);
             let leaky = Some((&mut rows, self.slope));
             self.first.run(frames, &inside(span, many), Finish { leaky, ..Finish::default() });
             return rows;
         };
         let level = &self.levels[before];
-        let wide = grown(span, level.blocks.iter().map(Block::reach).max().unwrap_or(0));
-        let input = self.level(before, frames, many, &level.widening.taps(&wide));
-        let end = many * level.moments;
-        let (plain, leaky) = level.widening.run(&input, &wide, end / level.widening.stride, self.slope);
-        drop(input);
-        let (last, blocks) = level.blocks.split_last().expect("a level has blocks");
+        let slope = if number == self.levels.len() { self.last_slope } else { self.slope };
+        let input = self.level(before, frames, many, &level.widening.taps(&grown(span, level.reach())));
+        let mut rows = Rows::over(span, level.widening.outputs);
+        let length = (PART / level.widening.outputs).max(level.reach() * SHARE);
+        for start in span.clone().step_by(length) {
+            let part = start..span.end.min(start + length.cast_signed());
+            level.run(&input, &part, many * level.moments, self.slope, (&mut rows, slope));
+        }
+        rows
+    }
+}
+
+impl Level {
+    fn reach(&self) -> usize {
+        self.blocks.iter().map(Block::reach).max().unwrap_or(0)
+    }
+
+    /// The moments of `span` in a level that has `end` of them.
+    fn run(&self, input: &Rows, span: &Span, end: usize, slope: f32, leaky: (&mut Rows, f32)) {
+        let (plain, active) = self.widening.run(input, &grown(span, self.reach()), end, slope);
+        let (last, blocks) = self.blocks.split_last().expect("a level has blocks");
         let mut sum = None;
         for block in blocks {
             let mut next = Rows::over(span, plain.width());
             let finish = Finish { add: [sum.as_ref(), None], plain: Some(&mut next), leaky: None };
-            block.run((&plain, &leaky), span, end, self.slope, finish);
+            block.run((&plain, &active), span, end, slope, finish);
             sum = Some(next);
         }
-        let slope = if number == self.levels.len() { self.last_slope } else { self.slope };
-        let mut rows = Rows::over(span, plain.width());
-        let finish = Finish { add: [sum.as_ref(), None], plain: None, leaky: Some((&mut rows, slope)) };
-        last.run((&plain, &leaky), span, end, self.slope, finish);
-        rows
+        let finish = Finish { add: [sum.as_ref(), None], plain: None, leaky: Some(leaky) };
+        last.run((&plain, &active), span, end, slope, finish);
     }
 }
 
@@ -131,7 +149,7 @@ impl Block {
     }
 
     fn reach(&self) -> usize {
-        self.steps.iter().flatten().map(|it| it.taps().reach()).sum()
+        self.steps.iter().flatten().map(|it| it.taps.reach()).sum()
     }
 
     /// `finish` says what to do with the outcome; its second addend is taken here.
@@ -144,15 +162,19 @@ impl Block {
             let (last, inner) = step.split_last().expect("a step has convolutions");
             let mut between = None;
             for convolution in inner {
-                wide -= convolution.taps().reach();
+                wide -= convolution.taps.reach();
                 let span = grown(span, wide);
-                let mut rows = Rows::over(&span, convolution.outputs());
+                let mut rows = Rows::over(&span, convolution.outputs);
                 let leaky = Some((&mut rows, slope));
-                convolution.run(between.as_ref().unwrap_or(active), &inside(&span, end), Finish { leaky, ..Finish::default() });
+                convolution.run(
+                    between.as_ref().unwrap_or(active),
+                    &inside(&span, end),
+                    Finish { leaky, ..Finish::default() },
+                );
                 between = Some(rows);
             }
             active = between.as_ref().unwrap_or(active);
-            wide -= last.taps().reach();
+            wide -= last.taps.reach();
             let span = grown(span, wide);
             let within = inside(&span, end);
             if number + 1 == self.steps.len() {
@@ -160,7 +182,7 @@ impl Block {
                 finish.add[1] = Some(before);
                 last.run(active, &within, finish);
             } else {
-                let mut next = (Rows::over(&span, last.outputs()), Rows::over(&span, last.outputs()));
+                let mut next = (Rows::over(&span, last.outputs), Rows::over(&span, last.outputs));
                 let finish = Finish {
                     add: [Some(before), None],
                     plain: Some(&mut next.0),
@@ -202,10 +224,13 @@ impl Widening {
             let (Some(first), Some(last)) = seen(phases[0]) else { return None };
             let wide = padded(outputs);
             let seen = Taps { count: (last - first + 1).cast_unsigned(), first, apart: 1 };
-            let bias: Vec<f32> = (0..phases.len() * wide).map(|it| layer.bias.get(it % wide).copied().unwrap_or(0.0)).collect();
+            let bias: Vec<f32> = (0..phases.len() * wide)
+                .map(|it| layer.bias.get(it % wide).copied().unwrap_or(0.0))
+                .collect();
             let part = Convolution::new((inputs, bias.len()), seen, &bias, |output, input, number| {
                 let tap = tap(phases[output / wide], first + number.cast_signed());
-                let weight = |tap| if output % wide < outputs { layer.weight(output % wide, input, tap) } else { 0.0 };
+                let weight =
+                    |tap| if output % wide < outputs { layer.weight(output % wide, input, tap) } else { 0.0 };
                 tap.map_or(0.0, weight) * share
             });
             Some(part.at_column(phases[0] * wide))
@@ -222,19 +247,20 @@ impl Widening {
     /// What is looked at.
     fn taps(&self, span: &Span) -> Span {
         let groups = self.groups(span);
-        let seen = || self.parts.iter().map(|part| part.taps().seen(&groups));
+        let seen = || self.parts.iter().map(|part| part.taps.seen(&groups));
         let start = seen().map(|it| it.start).min().unwrap_or(groups.start);
         start..seen().map(|it| it.end).max().unwrap_or(groups.end)
     }
 
-    /// At least the moments of `span`, as they are and past a leaky ReLU; `end` moments go in.
+    /// At least the moments of `span`, as they are and past a leaky ReLU; `end` are there in all.
     fn run(&self, input: &Rows, span: &Span, end: usize, slope: f32) -> (Rows, Rows) {
         let groups = self.groups(span);
         let mut plain = Rows::over(&groups, self.outputs * self.stride);
         let mut leaky = Rows::over(&groups, self.outputs * self.stride);
         for part in &self.parts {
-            let finish = Finish { plain: Some(&mut plain), leaky: Some((&mut leaky, slope)), ..Finish::default() };
-            part.run(input, &inside(&groups, end), finish);
+            let finish =
+                Finish { plain: Some(&mut plain), leaky: Some((&mut leaky, slope)), ..Finish::default() };
+            part.run(input, &inside(&groups, end / self.stride), finish);
         }
         (plain.unfolded(self.stride), leaky.unfolded(self.stride))
     }
@@ -250,7 +276,9 @@ struct Last {
 impl Last {
     fn new(layer: &Layer, share: f32) -> Option<Self> {
         let wide = padded(layer.inputs);
-        let weight = |it: usize| if it % wide < layer.inputs { layer.weight(0, it % wide, it / wide) * share } else { 0.0 };
+        let weight = |it: usize| {
+            if it % wide < layer.inputs { layer.weight(0, it % wide, it / wide) * share } else { 0.0 }
+        };
         (layer.is_centred() && layer.outputs == 1 && layer.dilation == 1).then(|| Self {
             taps: layer.taps,
             weights: (0..layer.taps * wide).map(weight).collect(),
@@ -281,7 +309,9 @@ impl SimdOp for Products<'_> {
     #[inline(always)]
     fn eval<I: Isa>(self, isa: I) {
         let ops = isa.f32();
-        for (sum, row) in self.sums.iter_mut().zip(self.rows.0.windows(self.weights.len()).step_by(self.rows.1)) {
+        for (sum, row) in
+            self.sums.iter_mut().zip(self.rows.0.windows(self.weights.len()).step_by(self.rows.1))
+        {
             let mut vector = ops.zero();
             for (numbers, weights) in row.chunks_exact(ops.len()).zip(self.weights.chunks_exact(ops.len())) {
                 vector = ops.mul_add(ops.load(numbers), ops.load(weights), vector);

@@ -76,10 +76,11 @@ impl Coupling {
         let first = take()?;
         let hidden = first.outputs;
         (first.taps == 1 && first.inputs == half).then_some(())?;
-        let before = Convolution::new((channels, hidden), Taps::centred(1, 1), &first.bias, |output, input, _| {
-            let input = place(input);
-            if input < half { first.weight(output, input, 0) } else { 0.0 }
-        });
+        let before =
+            Convolution::new((channels, hidden), Taps::centred(1, 1), &first.bias, |output, input, _| {
+                let input = place(input);
+                if input < half { first.weight(output, input, 0) } else { 0.0 }
+            });
         let mut gated = Vec::new();
         loop {
             let layer = Gated::new(take()?, take()?, hidden)?;
@@ -92,8 +93,9 @@ impl Coupling {
         let shift = take()?;
         (shift.taps == 1 && shift.inputs == hidden && shift.outputs == half).then_some(())?;
         let shifted = |output: usize| place(output).checked_sub(half);
-        let bias: Vec<f32> =
-            (0..channels).map(|it| shifted(it).and_then(|it| shift.bias.get(it)).map_or(0.0, |it| -it)).collect();
+        let bias: Vec<f32> = (0..channels)
+            .map(|it| shifted(it).and_then(|it| shift.bias.get(it)).map_or(0.0, |it| -it))
+            .collect();
         let after = Convolution::new((hidden, channels), Taps::centred(1, 1), &bias, |output, input, _| {
             shifted(output).map_or(0.0, |output| -shift.weight(output, input, 0))
         });
@@ -101,21 +103,21 @@ impl Coupling {
     }
 
     fn reach(&self) -> usize {
-        self.layers.iter().map(|layer| layer.tanh.taps().reach()).sum()
+        self.layers.iter().map(|layer| layer.tanh.taps.reach()).sum()
     }
 
     fn run(&self, rows: &Rows, many: usize, span: &Span) -> Rows {
         let mut wide = self.reach();
         let area = grown(span, wide);
-        let mut state = Rows::over(&area, self.before.outputs());
+        let mut state = Rows::over(&area, self.before.outputs);
         self.before.run(rows, &inside(&area, many), into(&mut state));
         let mut skipped: Option<Rows> = None;
         for layer in &self.layers {
-            wide -= layer.tanh.taps().reach();
+            wide -= layer.tanh.taps.reach();
             let area = grown(span, wide);
             let within = inside(&area, many);
-            let mut acts = Rows::over(&area, layer.tanh.outputs());
-            let mut gates = Rows::over(&area, layer.tanh.outputs());
+            let mut acts = Rows::over(&area, layer.tanh.outputs);
+            let mut gates = Rows::over(&area, layer.tanh.outputs);
             layer.tanh.run(&state, &within, into(&mut acts));
             layer.sigmoid.run(&state, &within, into(&mut gates));
             Tanh {}.map_mut(acts.values_mut());
@@ -124,18 +126,22 @@ impl Coupling {
                 *act *= gate;
             }
             if let Some(next) = &layer.next {
-                let mut sum = Rows::over(&area, next.outputs());
+                let mut sum = Rows::over(&area, next.outputs);
                 next.run(&acts, &within, Finish { add: [Some(&state), None], ..into(&mut sum) });
                 state = sum;
             }
-            let mut sum = Rows::over(span, layer.skip.outputs());
+            let mut sum = Rows::over(span, layer.skip.outputs);
             let add = [skipped.as_ref(), None];
             layer.skip.run(&acts, &inside(span, many), Finish { add, ..into(&mut sum) });
             skipped = Some(sum);
         }
         let skipped = skipped.expect("a coupling has layers");
-        let mut frames = Rows::over(span, self.after.outputs());
-        self.after.run(&skipped, &inside(span, many), Finish { add: [Some(rows), None], ..into(&mut frames) });
+        let mut frames = Rows::over(span, self.after.outputs);
+        self.after.run(
+            &skipped,
+            &inside(span, many),
+            Finish { add: [Some(rows), None], ..into(&mut frames) },
+        );
         frames
     }
 }
@@ -147,14 +153,17 @@ fn into(rows: &mut Rows) -> Finish<'_> {
 impl Gated {
     fn new(gates: &Layer, rest: &Layer, hidden: usize) -> Option<Self> {
         let last = rest.outputs == hidden;
-        let fits = gates.inputs == hidden && gates.outputs == 2 * hidden && rest.inputs == hidden && rest.taps == 1;
+        let fits =
+            gates.inputs == hidden && gates.outputs == 2 * hidden && rest.inputs == hidden && rest.taps == 1;
         (fits && (last || rest.outputs == 2 * hidden)).then_some(())?;
         let part = |layer: &Layer, from: usize| {
             let bias = layer.bias.get(from..from + hidden).unwrap_or_default();
-            let taps = Taps::centred(layer.taps, layer.dilation);
-            Convolution::new((hidden, hidden), taps, bias, |output, input, tap| {
-                layer.weight(from + output, input, tap)
-            })
+            Convolution::centred(
+                (hidden, hidden),
+                (layer.taps, layer.dilation),
+                bias,
+                |output, input, tap| layer.weight(from + output, input, tap),
+            )
         };
         Some(Self {
             tanh: part(gates, 0),

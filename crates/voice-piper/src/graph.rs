@@ -113,7 +113,8 @@ impl Graph {
             Some(raw) => raw.borrow().as_chunks().0.iter().map(|it| f32::from_le_bytes(*it)).collect(),
             None => tensor.float_data.clone(),
         };
-        let whole = tensor.data_type == Some(DataType::FLOAT) && values.len() == shape.iter().product::<usize>();
+        let whole =
+            tensor.data_type == Some(DataType::FLOAT) && values.len() == shape.iter().product::<usize>();
         whole.then_some((shape, values))
     }
 }

@@ -4,8 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueOrView};
+use rten::{Model, ModelOptions, NodeId, OpRegistry, RunOptions, ThreadPool, ValueOrView, op_registry};
 use rten_tensor::Tensor;
+
+/// What the graphs of voices consist of, and a little more: the rest of `rten` need not be in the program.
+#[rustfmt::skip]
+fn operators() -> OpRegistry {
+    op_registry!(
+        Abs, Add, And, Cast, Ceil, Clip, Concat, ConstantOfShape, Conv, ConvTranspose, CumSum, Div, Equal, Erf, Exp, Expand,
+        Flatten, Floor, Gather, GatherElements, GatherND, Gelu, Gemm, Greater, GreaterOrEqual, Identity, If,
+        LayerNormalization, LeakyRelu, Less, LessOrEqual, Log, MatMul, Max, Min, Mod, Mul, Neg, NonZero, Not, Or, Pad, Pow,
+        RandomNormal, RandomNormalLike, RandomUniform, RandomUniformLike, Range, Reciprocal, ReduceMax, ReduceMean,
+        ReduceMin, ReduceProd, ReduceSum, Relu, Reshape, ScatterElements, ScatterND, Shape, Sigmoid, Sign, Size, Slice,
+        Softmax, Softplus, Split, Sqrt, Squeeze, Sub, Tanh, Tile, Transpose, Unsqueeze, Where
+    )
+}
 
 pub struct Inference {
     pub model: Model,
@@ -15,7 +28,7 @@ pub struct Inference {
 
 impl Inference {
     pub fn load(path: &Path, threads: usize) -> Result<Self> {
-        let model = ModelOptions::with_all_ops().prepack_weights(true).load_file(path)?;
+        let model = ModelOptions::with_ops(operators()).prepack_weights(true).load_file(path)?;
         let output = *model.output_ids().first().context("the model has no output")?;
         Ok(Self { model, pool: Arc::new(ThreadPool::with_num_threads(threads)), output })
     }

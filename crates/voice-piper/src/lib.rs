@@ -12,10 +12,14 @@ mod decoder;
 mod flow;
 mod graph;
 mod inference;
+mod kernel;
 mod letters;
+#[cfg(test)]
+mod made_up;
 mod normal;
 mod numbers;
 mod phonemes;
+mod points;
 mod rows;
 mod sentences;
 mod stages;

@@ -36,7 +36,8 @@ impl Stages {
         let graph = Graph::read(path).ok()?;
         let frames = inference.model.find_node(graph.input(decoder::MODULE)?)?;
         let decoder = Decoder::find(&graph)?;
-        let mut stages = Self { begin: frames, flow: None, decoder, pool: Arc::clone(&inference.pool), threads };
+        let mut stages =
+            Self { begin: frames, flow: None, decoder, pool: Arc::clone(&inference.pool), threads };
         let noise = noise(stages.decoder.channels());
         let samples = inference.compute(vec![(frames, noise.view().into())], inference.output).ok()?;
         let own = stages.samples(&stages.frames(&noise), TRIAL, &(0..TRIAL.cast_signed()));
@@ -85,8 +86,9 @@ fn try_flow(graph: &Graph, inference: &Inference, frames: NodeId) -> Option<(Nod
     let mask = inference.model.find_node(graph.beside(flow::MODULE, "Mul")?)?;
     let noise = noise(flow.channels());
     let everything = NdTensor::<f32, 3>::full([1, 1, TRIAL], 1.0);
-    let wanted =
-        inference.compute(vec![(begin, noise.view().into()), (mask, everything.view().into())], frames).ok()?;
+    let wanted = inference
+        .compute(vec![(begin, noise.view().into()), (mask, everything.view().into())], frames)
+        .ok()?;
     let own = flow.frames(&rows(&noise), TRIAL, &(0..TRIAL.cast_signed()));
     alike(rows(&wanted.try_into().ok()?).values(), own.values()).then_some((begin, flow))
 }
@@ -110,3 +112,6 @@ fn noise(channels: usize) -> NdTensor<f32, 3> {
 fn alike(one: &[f32], other: &[f32]) -> bool {
     one.len() == other.len() && one.iter().zip(other).all(|(one, other)| (one - other).abs() < DIFFERENCE)
 }
+
+#[cfg(test)]
+mod tests;
