@@ -1,7 +1,12 @@
 //! Convolutions over [`Rows`], without ever writing down a matrix: a few moments times a few channels are kept in registers
 //! while all that they depend on goes by. The usual ones are computed in fewer steps than they are defined by
 //! ([`crate::points`]). Which instructions do it is chosen where the program runs (`rten-simd`). What follows a convolution
-//! of a voice (what is added, the leaky ReLU of the next one) is done before the numbers leave the registers.
+//! of a voice (what is added, the leaky `ReLU` of the next one) is done before the numbers leave the registers.
+
+#![expect(
+    clippy::inline_always,
+    reason = "instructions can be chosen only for what is inlined where they are known"
+)]
 
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
@@ -275,13 +280,13 @@ mod tests {
             Finish { add: [Some(&more), None], plain: Some(&mut plain), leaky: Some((&mut leaky, 0.1)) };
         go(way, Run { convolution: &convolution, input: &input, span: inside(&span, many), finish });
         for at in span {
-            for output in 0..outputs {
-                let mut sum = f64::from(bias[output] + more.values()[more.place(at) + output]);
+            for (output, bias) in bias.iter().enumerate() {
+                let mut sum = f64::from(bias + more.values()[more.place(at) + output]);
                 for tap in 0..taps.count {
-                    let seen = at + taps.first + (tap * taps.apart).cast_signed();
-                    let Some(seen) = usize::try_from(seen).ok().filter(|it| *it < many) else { continue };
+                    let place = at + taps.first + (tap * taps.apart).cast_signed();
+                    let Some(moment) = usize::try_from(place).ok().filter(|it| *it < many) else { continue };
                     let products =
-                        (0..inputs).map(|it| f64::from(weight(output, it, tap) * sound[it * many + seen]));
+                        (0..inputs).map(|it| f64::from(weight(output, it, tap) * sound[it * many + moment]));
                     sum += products.sum::<f64>();
                 }
                 let place = plain.place(at) + output;

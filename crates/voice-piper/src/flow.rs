@@ -1,5 +1,5 @@
 //! The stage before the last, which makes frames out of what the text encoder and chance give: a few couplings, each of
-//! which shifts one half of the channels by what a WaveNet makes of the other half, and turns the order of the channels
+//! which shifts one half of the channels by what a net of gated convolutions makes of the other half, and turns the order of the channels
 //! around. Nothing is turned around here: the weights are.
 
 use rten_simd::SimdUnaryOp;
@@ -23,7 +23,7 @@ struct Coupling {
     after: Convolution,
 }
 
-/// One layer of a WaveNet.
+/// One layer of such a net.
 struct Gated {
     tanh: Convolution,
     sigmoid: Convolution,

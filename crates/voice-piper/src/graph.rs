@@ -69,7 +69,7 @@ impl Graph {
         node.input.get(1).map(String::as_str)
     }
 
-    /// By how much the leaky ReLUs of a module multiply what is negative, in their order.
+    /// By how much each leaky `ReLU` of a module multiplies what is negative, in order.
     pub fn slopes(&self, path: &'static str) -> Vec<f32> {
         let leaky = self.module(path).filter(|node| node.op_type.as_deref() == Some("LeakyRelu"));
         leaky.map(|node| attribute(node, "alpha").and_then(|it| it.f).unwrap_or(0.01)).collect()

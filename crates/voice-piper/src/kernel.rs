@@ -1,5 +1,10 @@
 //! The innermost loop: what a few moments see, times the weights of a few channels, summed up in registers.
 
+#![expect(
+    clippy::inline_always,
+    reason = "instructions can be chosen only for what is inlined where they are known"
+)]
+
 use rten_simd::Isa;
 use rten_simd::ops::{BitOps, NumOps};
 

@@ -25,6 +25,8 @@ pub struct Writer {
     graph: GraphProto,
 }
 
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
 impl Writer {
     pub fn node(
         &mut self,
@@ -141,7 +143,6 @@ impl Writer {
             opset_import: vec![OperatorSetIdProto { domain: None, version: Some(15) }],
             ..ModelProto::default()
         };
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("voice-piper-{}-{number}.onnx", std::process::id()));
         std::fs::write(&path, model.write_buf().unwrap()).unwrap();

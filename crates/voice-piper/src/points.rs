@@ -4,6 +4,11 @@
 //! in pairs around zero, so that what is even and what is odd is computed once for both. Which ones they are decides how
 //! much is lost by rounding: these lose little (about one millionth of what comes out).
 
+#![expect(
+    clippy::inline_always,
+    reason = "instructions can be chosen only for what is inlined where they are known"
+)]
+
 use std::cell::RefCell;
 
 use rten_simd::Isa;

@@ -44,7 +44,7 @@ pub struct Synthesis {
 
 /// Who turns frames into samples.
 enum Last {
-    Own(Stages),
+    Own(Box<Stages>),
     /// The value that is the frames.
     Rten(NodeId),
     /// The voice was exported in another way: a sentence comes in one piece.
@@ -62,7 +62,7 @@ impl Synthesis {
             scales: model.node_id("scales")?,
             speaker: if many_speakers { Some(model.node_id("sid")?) } else { None },
             last: match (Stages::find(path, &inference, threads), model.find_node(FRAMES)) {
-                (Some(stages), _) => Last::Own(stages),
+                (Some(stages), _) => Last::Own(Box::new(stages)),
                 (None, Some(frames)) => Last::Rten(frames),
                 (None, None) => Last::Whole,
             },
