@@ -147,14 +147,15 @@ impl SimdOp for Run<'_> {
         if self.convolution.at_points {
             return points::run(isa, &mut self);
         }
-        let mut at = self.span.start;
-        while at < self.span.end {
-            if self.span.end - at >= MOMENTS.cast_signed() {
-                self.moments::<MOMENTS, I>(isa, at);
-                at += MOMENTS.cast_signed();
-            } else {
+        let last = self.span.end - MOMENTS.cast_signed();
+        if self.span.start > last {
+            for at in self.span.clone() {
                 self.moments::<1, I>(isa, at);
-                at += 1;
+            }
+        } else {
+            // What is left at the end is computed with some that are there already.
+            for at in self.span.clone().step_by(MOMENTS) {
+                self.moments::<MOMENTS, I>(isa, at.min(last));
             }
         }
     }

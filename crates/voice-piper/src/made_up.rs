@@ -112,7 +112,7 @@ impl Writer {
         self.weights(&weight, &[inputs, outputs, taps], 1.0 / root(inputs));
         self.weights(&bias, &[outputs], 0.1);
         let pad = (taps - stride) / 2;
-        let attributes = vec![ints("strides", &[stride]), ints("pads", &[pad, pad])];
+        let attributes = vec![ints("dilations", &[1]), ints("pads", &[pad, pad]), ints("strides", &[stride])];
         self.node(&format!("{name}/ConvTranspose"), "ConvTranspose", &[input, &weight, &bias], attributes)
     }
 

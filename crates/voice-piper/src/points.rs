@@ -172,14 +172,14 @@ fn polynomial<I: Isa, const N: usize>(
 #[inline(always)]
 fn multiply<I: Isa>(isa: I, convolution: &Convolution, point: usize, before: &[f32], after: &mut [f32]) {
     let tiles = before.len() / convolution.inputs;
-    let mut tile = 0;
-    while tile < tiles {
-        if tiles - tile >= MOMENTS {
-            tiles_at::<MOMENTS, I>(isa, convolution, point, tile, before, after);
-            tile += MOMENTS;
-        } else {
+    if let Some(last) = tiles.checked_sub(MOMENTS) {
+        // What is left at the end is computed with some that are there already.
+        for tile in (0..tiles).step_by(MOMENTS) {
+            tiles_at::<MOMENTS, I>(isa, convolution, point, tile.min(last), before, after);
+        }
+    } else {
+        for tile in 0..tiles {
             tiles_at::<1, I>(isa, convolution, point, tile, before, after);
-            tile += 1;
         }
     }
 }

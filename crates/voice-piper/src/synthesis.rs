@@ -19,9 +19,10 @@ const FRAMES: &str = "/Mul_7_output_0";
 /// Frames to either side that a sample depends on: three of the first convolution, six of the dilated ones at an eighth of
 /// a frame, one or two each of the three that widen, rounded up.
 const REACH: usize = 16;
-/// Frames of the first piece: a quarter of a second. Each further piece is three times as long, for the neighbours are
+/// Frames of the first piece: less than half a second. Each further piece is some times as long, for the neighbours are
 /// computed twice.
-const FIRST_PIECE: usize = 24;
+const FIRST_PIECE: usize = 36;
+const LONGER: usize = 6;
 const LONGEST_PIECE: usize = 640;
 
 /// How it is said.
@@ -129,7 +130,7 @@ fn pieces(many: usize, give: &mut dyn FnMut(usize, usize) -> Result<bool>) -> Re
         if !give(from, to)? {
             return Ok(false);
         }
-        (from, length) = (to, (length * 3).min(LONGEST_PIECE));
+        (from, length) = (to, (length * LONGER).min(LONGEST_PIECE));
     }
     Ok(true)
 }
