@@ -6,12 +6,27 @@
 //! [`sentences`] cuts it, [`phonemes`] tells the sounds of one sentence as the voice was taught them, [`synthesis`] runs
 //! the model: the whole sentence up to its last stage, then that stage piece by piece, so that the first sound is there
 //! long before the last one.
+//!
+//! Most of the work of a model is done here and not by `rten` ([`stages`]): [`flow`] and [`decoder`], built of
+//! [`convolution`]s over [`rows`], with weights from the file itself ([`graph`]). A voice that is built otherwise is left
+//! to `rten`.
 
+mod convolution;
+mod decoder;
+mod flow;
+mod graph;
+mod inference;
+mod kernel;
 mod letters;
+#[cfg(test)]
+mod made_up;
 mod normal;
 mod numbers;
 mod phonemes;
+mod points;
+mod rows;
 mod sentences;
+mod stages;
 mod synthesis;
 mod voice;
 

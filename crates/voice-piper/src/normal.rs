@@ -78,7 +78,7 @@ const UNITS: [(&str, &str, &str); 22] = [
 
 static RULES: LazyLock<Vec<(Regex, Say)>> = LazyLock::new(|| {
     let units: Vec<String> = UNITS.iter().map(|(unit, _, _)| regex::escape(unit)).collect();
-    let rules: [(&str, Say); 19] = [
+    let rules: [(&str, Say); 20] = [
         (r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+", |it| address(&it[0])),
         (r"(?:https?://|\bwww\.)[^\s,;!?]*[\w/]", |it| {
             address(it[0].split("://").last().unwrap_or_default())
@@ -110,8 +110,9 @@ static RULES: LazyLock<Vec<(Regex, Say)>> = LazyLock::new(|| {
         (r"\b(\d[\d,]*)\.(\d+)\b", |it| format!("{} point {}", cardinal(number(&it[1])), digits(&it[2]))),
         (r"\b(1[1-9]\d\d|20\d\d)s\b", |it| format!("{}s", year(number(&it[1]))).replace("ys", "ies")),
         (r"\b(1[1-9]\d\d|20\d\d)\b", |it| year(number(&it[1]))),
+        (r"\d{1,3}(?:,\d{3})+", |it| format!(" {} ", cardinal(number(&it[0])))),
         (r"\b0\d+\b|\b\d{10,}\b", |it| digits(&it[0])),
-        (r"\d{1,3}(?:,\d{3})+|\d+", |it| format!(" {} ", cardinal(number(&it[0])))),
+        (r"\d+", |it| format!(" {} ", cardinal(number(&it[0])))),
     ];
     let compile = |pattern: &str| Regex::new(pattern).expect("patterns are constant");
     rules.iter().map(|(pattern, say)| (compile(pattern), *say)).collect()
