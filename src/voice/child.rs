@@ -35,6 +35,9 @@ const PAUSES: [Duration; 6] = [
 const SETTLED: Duration = Duration::from_mins(1);
 /// How long it may take to end when it is asked to.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// For glibc, by which the C++ engines allocate: one arena for all threads, and large blocks go back when they are freed. With
+/// three models the process is so some 30 MB smaller.
+const THRIFT: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "1048576")];
 
 pub use orders::orders;
 pub use place::Place;
@@ -180,6 +183,7 @@ impl Child {
             .arg("engines")
             .arg("--socket")
             .arg(place.socket())
+            .envs(THRIFT)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
