@@ -135,7 +135,8 @@ fn is_plain(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
         (FEWEST_DIGITS..=15).contains(&digits.len())
             && digits.bytes().all(|byte| byte.is_ascii_digit())
-            && country_code(text).is_some_and(|(_, national)| !national.starts_with('0'))
+            // Of ten-digit numbers `is_possible` asks more than that.
+            && (digits.starts_with('1') || country_code(text).is_some_and(|(_, it)| !it.starts_with('0')))
     })
 }
 

@@ -28,7 +28,7 @@ pub async fn list(
     Query(before): Query<Before>,
     Query(said): Query<Said>,
 ) -> Answer {
-    let before = before.parts().map(|(at, id)| (at, AgentId::from_text(id)));
+    let before = before.cursor(AgentId::from_text);
     Ok(shown(&app, account, before, &said.notice(), None).await?)
 }
 

@@ -4,6 +4,7 @@
 use maud::{Markup, html};
 
 use super::form::{Fields, Form, Line};
+use super::paging::cut;
 use crate::address::{E164, Region};
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -25,13 +26,14 @@ pub struct Choice {
 
 /// The newest agents, and always the one that is chosen.
 pub fn agents(tx: &mut Tx<'_>, account: &AccountId, chosen: Option<&AgentId>) -> Result<Choice> {
-    let (listed, total) = agents::list(tx, account, LISTED, 0)?;
+    let mut listed = agents::page(tx, account, None, LISTED + 1)?;
+    let is_whole = is_whole(&mut listed);
     let mut options: Vec<_> = listed.into_iter().map(|agent| (agent.id.to_string(), agent.name)).collect();
     if let Some(id) = chosen.filter(|id| options.iter().all(|(listed, _)| listed != id.as_str())) {
         let named = agents::names(tx, account, [id])?;
         options.extend(named.into_iter().map(|(id, name)| (id.to_string(), name)));
     }
-    Ok(Choice { options, is_whole: total <= LISTED })
+    Ok(Choice { options, is_whole })
 }
 
 /// The newest numbers that `fits` is true of, and always the one that is chosen.
@@ -41,13 +43,19 @@ pub fn numbers(
     chosen: Option<&NumberId>,
     fits: impl Fn(&Number) -> bool,
 ) -> Result<Choice> {
-    let (mut listed, total) = numbers::list(tx, account, LISTED, 0)?;
+    let mut listed = numbers::page(tx, account, None, LISTED + 1)?;
+    let is_whole = is_whole(&mut listed);
     listed.retain(fits);
     if let Some(id) = chosen.filter(|id| listed.iter().all(|number| number.id != **id)) {
         listed.extend(numbers::by_id(tx, account, id)?);
     }
     let options = listed.into_iter().map(|number| (number.id.to_string(), number.e164.to_string())).collect();
-    Ok(Choice { options, is_whole: total <= LISTED })
+    Ok(Choice { options, is_whole })
+}
+
+/// Leaves those that stand in the list; whether these were all.
+fn is_whole<T>(newest: &mut Vec<T>) -> bool {
+    cut(newest, LISTED, |_| ()).is_none()
 }
 
 impl Choice {

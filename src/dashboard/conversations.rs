@@ -74,7 +74,7 @@ pub async fn list(
         return search::found(app, signed_in, sought).await;
     }
     let (SignedIn(account), fields) = (signed_in, Fields::parse(query.unwrap_or_default().as_bytes()));
-    let before = before.parts().map(|(at, id)| (at, ConversationId::from_text(id)));
+    let before = before.cursor(ConversationId::from_text);
     match look(&app, account.clone(), fields.clone(), before).await {
         Ok(known) => Ok(shown(&known, can_search, None).into_response()),
         Err(error @ Error::Invalid(_)) => {

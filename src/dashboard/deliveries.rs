@@ -28,7 +28,7 @@ pub async fn list(
     Query(before): Query<Before>,
     Query(said): Query<Said>,
 ) -> Answer {
-    let before = before.parts().map(|(at, id)| (at, DeliveryId::from_text(id)));
+    let before = before.cursor(DeliveryId::from_text);
     let is_first = before.is_none();
     let since = app.clock.now() - Duration::from_hours(24);
     let unit = move |tx: &mut Tx<'_>| {

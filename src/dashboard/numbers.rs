@@ -49,7 +49,7 @@ pub async fn list(
     Query(before): Query<Before>,
     Query(said): Query<Said>,
 ) -> Answer {
-    let before = before.parts().map(|(at, id)| (at, NumberId::from_text(id)));
+    let before = before.cursor(NumberId::from_text);
     Ok(shown(&app, account, before, &said.notice(), None).await?)
 }
 

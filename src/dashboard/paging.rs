@@ -18,10 +18,10 @@ impl From<String> for Before {
 }
 
 impl Before {
-    /// The two parts, if both are there.
-    pub fn parts(&self) -> Option<(Time, &str)> {
+    /// The two parts, if both are there; `read` makes an id of the second.
+    pub fn cursor<'a, I>(&'a self, read: impl FnOnce(&'a str) -> I) -> Option<(Time, I)> {
         let (millis, id) = self.before.split_once('_')?;
-        Some((Time::from_millis(millis.parse().ok()?), id))
+        Some((Time::from_millis(millis.parse().ok()?), read(id)))
     }
 }
 
@@ -31,7 +31,7 @@ pub fn place(at: Time, id: &str) -> String {
 }
 
 /// Leaves the first `most` of `rows`; answers the place of the last of them if there are more.
-pub fn cut<T>(rows: &mut Vec<T>, most: i64, place_of: impl Fn(&T) -> String) -> Option<String> {
+pub fn cut<T, P>(rows: &mut Vec<T>, most: i64, place_of: impl Fn(&T) -> P) -> Option<P> {
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     let has_more = rows.len() > most;
     rows.truncate(most);

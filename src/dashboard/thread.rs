@@ -40,7 +40,7 @@ pub struct Asked {
 impl Look {
     pub fn of(Query(before): Query<Before>, Query(asked): Query<Asked>) -> Self {
         let after = Before::from(asked.after);
-        match (before.parts(), after.parts()) {
+        match (before.cursor(MessageId::from_text), after.cursor(MessageId::from_text)) {
             _ if !asked.message.is_empty() => Self::At(MessageId::from_text(asked.message)),
             (Some((at, _)), _) => Self::Before(at),
             (None, Some((at, _))) => Self::After(at),

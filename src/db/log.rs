@@ -15,6 +15,8 @@ const LONG: u32 = 16_384;
 const REST: u32 = 1_024;
 /// From so many on the writer waits until all is moved, else a storm of writes could outrun the background for ever…
 const TOO_LONG: u32 = 65_536;
+/// The same in bytes: to so much its file shrinks after a storm, for it may well be as long again.
+pub const KEPT_BYTES: u32 = TOO_LONG * 4096;
 /// …and from so many on also for those who read.
 const FAR_TOO_LONG: u32 = 4 * TOO_LONG;
 const LOOK: Duration = Duration::from_millis(100);
@@ -24,6 +26,8 @@ const LOOK: Duration = Duration::from_millis(100);
 pub struct Log {
     frames: AtomicU32,
     only_rest: AtomicBool,
+    /// How long it was when the writer last moved it, or tried to.
+    tried: AtomicU32,
 }
 
 impl Log {
@@ -45,7 +49,10 @@ impl Log {
     /// Moves what the background left, if that is due; for the writer, between two transactions.
     pub fn rest(&self, writer: &Connection) {
         let frames = self.frames();
-        if self.only_rest.swap(false, Ordering::Relaxed) || frames > TOO_LONG {
+        // A reader, or the background at work, can stand in the way for a while: that is not asked after each batch.
+        let has_grown = frames.abs_diff(self.tried.load(Ordering::Relaxed)) >= REST;
+        if self.only_rest.swap(false, Ordering::Relaxed) || (frames > TOO_LONG && has_grown) {
+            self.tried.store(frames, Ordering::Relaxed);
             let mode = if frames > FAR_TOO_LONG { "RESTART" } else { "PASSIVE" };
             if moved(writer, mode) == Some(frames) {
                 // Begun anew with the next commit, which counts again from here if a reader stood in the way.
@@ -58,6 +65,7 @@ impl Log {
     pub fn work(&self, connection: &Connection, wanted: impl Fn() -> bool) {
         while wanted() {
             std::thread::sleep(LOOK);
+            let mut before = 0;
             // Two can not move it at a time: when it is too long, the writer does.
             while (LONG..=TOO_LONG).contains(&self.frames()) {
                 let Some(moved) = moved(connection, "PASSIVE") else { break };
@@ -65,6 +73,11 @@ impl Log {
                     self.only_rest.store(true, Ordering::Relaxed);
                     break;
                 }
+                if moved <= before {
+                    // A reader still looks at the rest.
+                    break;
+                }
+                before = moved;
             }
         }
     }

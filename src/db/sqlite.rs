@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::bus::{Bus, Said};
 use super::intake::Intake;
-use super::log::Log;
+use super::log::{self, Log};
 use super::tx::{Backend, Tx};
 use super::unit::Unit;
 use super::value::{Row, ToValue, Value, storable};
@@ -67,8 +67,7 @@ pub fn open(path: &Path, read_only: bool) -> anyhow::Result<Connection> {
     if !read_only {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        // After a storm the log's file shrinks to this, the length that it may well need again.
-        connection.pragma_update(None, "journal_size_limit", 256 << 20)?;
+        connection.pragma_update(None, "journal_size_limit", log::KEPT_BYTES)?;
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;

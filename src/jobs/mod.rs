@@ -107,16 +107,12 @@ impl Jobs {
     fn prepare_one(&self, tx: &mut Tx<'_>, job: &Job) -> Result<Option<Ready>> {
         let app = &self.app;
         let ready = match &job.task {
-            Task::SendMessage(id) => {
-                let alone = send_message::prepare(tx, app, vec![(id.clone(), job.clone())])?;
-                return Ok(alone.into_iter().next().map(|(_, ready)| ready));
-            }
             Task::Act(id) => {
                 acts::begin(tx, job, id, app.clock.now())?.map(|handover| Ready::Act(Box::new(handover)))
             }
-            Task::DeliverWebhook(id) => {
-                let alone = deliver_webhook::prepare(tx, app, vec![(id.clone(), job.clone())])?;
-                return Ok(alone.into_iter().next().map(|(_, attempt)| Ready::Deliver(Box::new(attempt))));
+            // These are prepared together, even if there is one.
+            Task::SendMessage(_) | Task::DeliverWebhook(_) => {
+                return Ok(self.prepare(tx, vec![job.clone()])?.pop().map(|(_, ready)| ready));
             }
             Task::FetchMedia(id) => {
                 let media = crate::phone::media::find(tx, id)?.filter(|media| !media.is_stored);

@@ -2,7 +2,8 @@
 
 Three ways to the same trivial upstream, taken in turns: straight there, through us, through LiteLLM's proxy (in an
 environment of its own, made when it is first needed; as many workers as there are cores). Requests a second and
-latency at 1, 16 and 64 clients; what we add at a set pace, when nobody queues for the processors; and streams whose events say when they were written, so that what is held back shows.
+latency at 1, 16 and 64 clients; what we add at a set pace, when nobody queues for the processors; and streams whose
+events say when they were written, so that what is held back shows.
 """
 
 import argparse
