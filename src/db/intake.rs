@@ -63,11 +63,6 @@ impl Intake {
         }
     }
 
-    /// A unit, if one waits.
-    pub fn try_pop(&self) -> Option<Box<dyn Unit>> {
-        self.lock().next()
-    }
-
     /// All units that wait.
     pub fn take_all(&self) -> Vec<Box<dyn Unit>> {
         let mut waiting = self.lock();

@@ -33,7 +33,7 @@ mod unit;
 mod value;
 
 pub use dialect::FullText;
-pub use gather::Gather;
+pub use gather::{By, Gather};
 pub use presence::Presence;
 pub use rows::{in_powers, tuples};
 pub use tx::Tx;

@@ -109,14 +109,15 @@ enum Care {
 impl Writer {
     fn work(self, intake: &Intake) {
         while let Some(first) = intake.pop() {
-            self.batch(first, intake);
+            // Who comes from here on goes with the next flush: gathered by then, not one by one.
+            let company = intake.pop_while(UNITS_PER_COMMIT - 1, |_| true);
+            self.batch(std::iter::once(first).chain(company).collect(), intake);
             self.log.rest(&self.connection);
         }
     }
 
-    /// Runs `first` and what else waits in one transaction, or in several if one of them breaks it.
-    fn batch(&self, first: Box<dyn Unit>, intake: &Intake) {
-        let mut waiting = VecDeque::from([first]);
+    /// Runs the units that were waiting in one transaction, or in several if one of them breaks it.
+    fn batch(&self, mut waiting: VecDeque<Box<dyn Unit>>, intake: &Intake) {
         let mut care = Care::None;
         while !waiting.is_empty() {
             if let Err(error) = self.connection.execute_batch("BEGIN IMMEDIATE") {
@@ -127,7 +128,7 @@ impl Writer {
                 }
                 return;
             }
-            let (mut done, broken) = self.run_all(&mut waiting, care, intake);
+            let (mut done, broken) = self.run_all(&mut waiting, care);
             if !broken && self.commit(&mut done) {
                 continue;
             }
@@ -141,17 +142,11 @@ impl Writer {
     }
 
     /// Runs what waits in the open transaction; `true` if that is spoiled and must be run again.
-    fn run_all(
-        &self,
-        waiting: &mut VecDeque<Box<dyn Unit>>,
-        care: Care,
-        intake: &Intake,
-    ) -> (Vec<Done>, bool) {
+    fn run_all(&self, waiting: &mut VecDeque<Box<dyn Unit>>, care: Care) -> (Vec<Done>, bool) {
         let most = if care == Care::OneByOne { 1 } else { UNITS_PER_COMMIT };
         let mut done: Vec<Done> = Vec::new();
         while done.len() < most {
-            let next = waiting.pop_front().or_else(|| (most > 1).then(|| intake.try_pop()).flatten());
-            let Some(unit) = next else { break };
+            let Some(unit) = waiting.pop_front() else { break };
             let ran = self.run(unit, care);
             if self.connection.is_autocommit() {
                 // The whole transaction fell with this unit: its neighbours run again in a new one.

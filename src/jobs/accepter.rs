@@ -2,11 +2,9 @@
 //! message alone does not wait for company. Looks many up together as well, for those who wait for what another
 //! process makes of theirs. What accepting means is in `phone/messages/accept`.
 
-use std::sync::Arc;
-
 use tokio_util::task::TaskTracker;
 
-use crate::db::{Db, Gather, Tx};
+use crate::db::{By, Db, Gather, Tx};
 use crate::error::{Error, Result};
 use crate::id::{Ids, MessageId};
 use crate::phone::idempotency::{self, Use};
@@ -30,15 +28,19 @@ struct Asked {
 }
 
 /// Accepted together at most.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// Requests that may wait to be accepted; more are refused with `Storage::Overloaded`.
 const ROOM: usize = 4096;
 
 impl Accepter {
     pub fn new(db: Db, ids: Ids, lines: Lines, tasks: TaskTracker) -> Self {
-        let desk = (db.clone(), ids, lines);
-        let asked = Gather::new(BATCH, ROOM, tasks.clone(), move |asked| together(desk.clone(), asked));
-        let looked_up = Gather::new(BATCH, usize::MAX, tasks, move |ids| look_up(db.clone(), ids));
+        let here = db.clone();
+        let asked =
+            Gather::new(db.clone(), By::Append, BATCH, ROOM, tasks.clone(), move |tx, asked: &[Asked]| {
+                let me = here.presence().incarnation();
+                take_and_accept(tx, &Desk { ids: &ids, lines: &lines, me: me.as_ref() }, asked)
+            });
+        let looked_up = Gather::new(db, By::Read, BATCH, usize::MAX, tasks, look_up);
         Self { asked, looked_up }
     }
 
@@ -53,20 +55,9 @@ impl Accepter {
     }
 }
 
-async fn look_up(db: Db, ids: Arc<[MessageId]>) -> Result<Vec<Result<Option<Message>>>> {
-    let wanted = Arc::clone(&ids);
-    let mut found = db.read(move |tx| messages::find_all(tx, wanted.iter())).await?;
+fn look_up(tx: &mut Tx<'_>, ids: &[MessageId]) -> Result<Vec<Result<Option<Message>>>> {
+    let mut found = messages::find_all(tx, ids.iter())?;
     Ok(ids.iter().map(|id| Ok(found.remove(id))).collect())
-}
-
-async fn together(desk: (Db, Ids, Lines), asked: Arc<[Asked]>) -> Result<Vec<Result<Accepted>>> {
-    let (db, ids, lines) = desk;
-    let here = db.clone();
-    let unit = move |tx: &mut Tx<'_>| {
-        let me = here.presence().incarnation();
-        take_and_accept(tx, &Desk { ids: &ids, lines: &lines, me: me.as_ref() }, &asked)
-    };
-    db.append(unit).await
 }
 
 /// Takes the keys that are used, and accepts what got its own or needs none.

@@ -7,7 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use super::reply::{self, Answered, Wish};
 use crate::clock::Clock;
-use crate::db::{Db, Gather, Tx};
+use crate::db::{By, Db, Gather, Tx};
 use crate::error::Result;
 use crate::id::Ids;
 use crate::phone::attempts::{self, Ended};
@@ -34,7 +34,6 @@ pub type Direct = (Job, Handover);
 pub struct Recorder(Gather<Arc<Outcome>, Option<Direct>>);
 
 /// What recording needs.
-#[derive(Clone)]
 struct Means {
     db: Db,
     ids: Ids,
@@ -44,8 +43,9 @@ struct Means {
 
 impl Recorder {
     pub fn new(db: Db, ids: Ids, clock: Clock, lines: Lines, tasks: TaskTracker) -> Self {
-        let means = Means { db, ids, clock, lines };
-        Self(Gather::new(BATCH, usize::MAX, tasks, move |outcomes| store(means.clone(), outcomes)))
+        let means = Means { db: db.clone(), ids, clock, lines };
+        let record = move |tx: &mut Tx<'_>, outcomes: &[Arc<Outcome>]| record(tx, &means, outcomes);
+        Self(Gather::new(db, By::Record, BATCH, usize::MAX, tasks, record))
     }
 
     /// Returns once the outcome is stored, with the reply that is ours to hand over, if there is one.
@@ -54,13 +54,7 @@ impl Recorder {
     }
 }
 
-async fn store(means: Means, outcomes: Arc<[Arc<Outcome>]>) -> Result<Vec<Result<Option<Direct>>>> {
-    let db = means.db.clone();
-    let directs = db.record(move |tx: &mut Tx<'_>| record(tx, &means, &outcomes)).await?;
-    Ok(directs.into_iter().map(Ok).collect())
-}
-
-fn record(tx: &mut Tx<'_>, means: &Means, outcomes: &[Arc<Outcome>]) -> Result<Vec<Option<Direct>>> {
+fn record(tx: &mut Tx<'_>, means: &Means, outcomes: &[Arc<Outcome>]) -> Result<Vec<Result<Option<Direct>>>> {
     let (me, now) = (means.db.presence().incarnation(), means.clock.now());
     let desk = Desk { ids: &means.ids, lines: &means.lines, me: me.as_ref() };
     let (mut stories, mut directs) = (Vec::with_capacity(outcomes.len()), Vec::new());
@@ -74,7 +68,7 @@ fn record(tx: &mut Tx<'_>, means: &Means, outcomes: &[Arc<Outcome>]) -> Result<V
             reply: answered.message,
             reply_error: answered.error,
         });
-        directs.push(answered.direct);
+        directs.push(Ok(answered.direct));
     }
     attempts::end_all(tx, &stories)?;
     let mut over = Vec::with_capacity(outcomes.len());

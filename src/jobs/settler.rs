@@ -1,12 +1,10 @@
 //! Records how hand-overs ended and what receipts say, many in one unit: what has gathered while the last unit was
 //! being flushed goes together. One message alone does not wait for company.
 
-use std::sync::Arc;
-
 use tokio_util::task::TaskTracker;
 
-use crate::clock::Clock;
-use crate::db::{Db, Gather, Tx};
+use crate::clock::{Clock, Time};
+use crate::db::{By, Db, Gather, Tx};
 use crate::error::Result;
 use crate::id::{Ids, MessageId};
 use crate::phone::events::Emitter;
@@ -44,8 +42,8 @@ impl Settled {
 
 impl Settler {
     pub fn new(db: Db, ids: Ids, clock: Clock, tasks: TaskTracker) -> Self {
-        let room = usize::MAX;
-        Self(Gather::new(BATCH, room, tasks, move |all| store(db.clone(), ids.clone(), clock.clone(), all)))
+        let store = move |tx: &mut Tx<'_>, all: &[Settled]| store(tx, &ids, clock.now(), all);
+        Self(Gather::new(db, By::Record, BATCH, usize::MAX, tasks, store))
     }
 
     /// Returns once the settlement is stored.
@@ -62,17 +60,12 @@ impl Settler {
     }
 }
 
-async fn store(db: Db, ids: Ids, clock: Clock, all: Arc<[Settled]>) -> Result<Vec<Result<()>>> {
-    let now = clock.now();
-    let both = Arc::clone(&all);
-    let unit = move |tx: &mut Tx<'_>| {
-        let ended: Vec<_> = both.iter().filter_map(Settled::hand_over).collect();
-        let receipts: Vec<_> = both.iter().flat_map(Settled::receipts).collect();
-        let mut emitter = Emitter::default();
-        // A receipt often comes while the carrier's answer is still on its way into the database.
-        settle::settle_all(tx, &ids, &mut emitter, now, &ended)?;
-        settle::report_all(tx, &ids, &mut emitter, now, &receipts)
-    };
-    db.record(unit).await?;
+fn store(tx: &mut Tx<'_>, ids: &Ids, now: Time, all: &[Settled]) -> Result<Vec<Result<()>>> {
+    let ended: Vec<_> = all.iter().filter_map(Settled::hand_over).collect();
+    let receipts: Vec<_> = all.iter().flat_map(Settled::receipts).collect();
+    let mut emitter = Emitter::default();
+    // A receipt often comes while the carrier's answer is still on its way into the database.
+    settle::settle_all(tx, ids, &mut emitter, now, &ended)?;
+    settle::report_all(tx, ids, &mut emitter, now, &receipts)?;
     Ok(all.iter().map(|_| Ok(())).collect())
 }

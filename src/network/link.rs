@@ -8,6 +8,8 @@ use crate::carriers::{Answer, Inbound, Outbound, Outcome, Question};
 
 /// How many submits a server may have unanswered on one link.
 pub const MOST_OUTSTANDING: usize = 1000;
+/// Bytes read from a WebSocket at a time. The buffer is wiped before each read; frames are small.
+pub const READ_BUFFER: usize = 16 * 1024;
 
 /// From a server to the network. `seq` is the server's own count; the answer repeats it.
 #[derive(Debug, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use futures_util::{SinkExt, StreamExt};
 
 use super::desk::Refused;
 use super::http::flat;
-use super::link::ToNetwork;
+use super::link::{self, ToNetwork};
 use super::{Link, Network};
 
 pub fn router(network: Network) -> Router {
@@ -20,7 +20,9 @@ pub fn router(network: Network) -> Router {
 
 async fn open(State(network): State<Network>, upgrade: WebSocketUpgrade) -> Response {
     match network.link().await {
-        Ok(Some(link)) => upgrade.on_upgrade(move |socket| carry(socket, link)),
+        Ok(Some(link)) => {
+            upgrade.read_buffer_size(link::READ_BUFFER).on_upgrade(move |socket| carry(socket, link))
+        }
         Ok(None) => flat(StatusCode::SERVICE_UNAVAILABLE, "The link is down"),
         Err(stopped) => Refused::from(stopped).into_response(),
     }

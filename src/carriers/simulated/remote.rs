@@ -4,10 +4,11 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio_tungstenite::connect_async_with_config;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::Keeper;
 use super::desk::Sender;
-use crate::network::link::{FromNetwork, ToNetwork};
+use crate::network::link::{self, FromNetwork, ToNetwork};
 
 /// How many messages may share a frame.
 const BATCH: usize = 256;
@@ -15,8 +16,9 @@ const BATCH: usize = 256;
 /// Works a link to the network at `url` until it closes; says whether it ever opened.
 pub(super) async fn carry(url: &str, keeper: &Keeper) -> bool {
     let address = format!("{}/sim/link", url.trim_end_matches('/').replacen("http", "ws", 1));
+    let settings = WebSocketConfig::default().read_buffer_size(link::READ_BUFFER);
     // The last argument is TCP_NODELAY.
-    let mut socket = match connect_async_with_config(address.as_str(), None, true).await {
+    let mut socket = match connect_async_with_config(address.as_str(), Some(settings), true).await {
         Ok((socket, _)) => socket,
         Err(error) => {
             tracing::debug!(%error, address, "no link to the simulated network");
