@@ -82,7 +82,7 @@ mod tests {
         (shape.encoder_dim, shape.decoder_dim) = (8, 64);
         let snac = Snac::new(&shape, VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu)).unwrap();
         let mut frames = Frames::default();
-        let window = (0..28).filter_map(|at| frames.push(128_266 + (at % 7) * 4_096)).next().unwrap();
+        let window = (0..28).find_map(|at| frames.push(128_266 + (at % 7) * 4_096)).unwrap();
         assert_eq!(snac.decode(&window).unwrap().len(), 2 * FRAME);
         assert_eq!(snac.decode(&frames.finish().unwrap()).unwrap().len(), 2 * FRAME);
     }

@@ -9,10 +9,10 @@ pub fn pieces(text: &str) -> Vec<&str> {
     while let Some((limit, _)) = rest.char_indices().nth(LONG) {
         let near = &rest[..limit];
         let after = |ends: &[char]| {
-            let cuts =
+            let mut cuts =
                 near.char_indices().filter(|(_, it)| ends.contains(it)).map(|(at, it)| at + it.len_utf8());
             // The full stop of "3.5" ends no sentence.
-            cuts.filter(|cut| near[*cut..].starts_with(char::is_whitespace)).last()
+            cuts.rfind(|cut| near[*cut..].starts_with(char::is_whitespace))
         };
         let sentence = after(&['.', '!', '?', '…', '。', '！', '？']);
         let word = near.rfind(char::is_whitespace).filter(|at| *at > 0);
