@@ -134,8 +134,9 @@ fn too_long_is_refused_and_the_limit_is_named() {
 #[test]
 #[ignore = "needs real weights: script/test --voice"]
 fn four_are_served_together_and_the_fifth_waits() {
-    let body =
-        json!({ "messages": user("Count slowly to a thousand."), "max_tokens": 60, "stop": "never said" });
+    // Without chance all four say the same, and none is done long before the others.
+    let count = user("Count slowly to a thousand.");
+    let body = json!({ "messages": count, "max_tokens": 60, "stop": "never said", "temperature": 0 });
     let order = Arc::new(std::sync::Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for name in 0..4 {

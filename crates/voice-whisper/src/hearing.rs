@@ -44,6 +44,28 @@ pub struct Window<'a> {
     full: bool,
 }
 
+/// The tokens a reading begins with.
+pub struct Prompt {
+    /// What was said before this window; helps with names, and with where sentences begin and end.
+    pub before: Vec<u32>,
+    /// What the model is to do, and in which language.
+    pub task: Vec<u32>,
+    /// The token that marks what was said before.
+    pub mark: u32,
+}
+
+impl Prompt {
+    fn tokens(&self) -> Vec<u32> {
+        let mark = (!self.before.is_empty()).then_some(self.mark);
+        mark.into_iter().chain(self.before.iter().copied()).chain(self.task.iter().copied()).collect()
+    }
+
+    /// Forgets what was said before; false if there was nothing to forget.
+    fn forget(&mut self) -> bool {
+        !std::mem::take(&mut self.before).is_empty()
+    }
+}
+
 impl Window<'_> {
     pub fn seconds(&self) -> f64 {
         seconds(self.samples.len())
@@ -64,22 +86,20 @@ impl Ear<'_> {
         self.model.encode(&view, false)
     }
 
-    /// The most credible reading of a window; `go_on` is asked before each further attempt and may end them.
-    pub fn read(
-        &self,
-        window: &mut Window<'_>,
-        prompt: &[u32],
-        temperature: f32,
-        go_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Reading> {
+    /// The most credible reading of a window.
+    pub fn read(&self, window: &mut Window<'_>, mut prompt: Prompt, temperature: f32) -> Result<Reading> {
         let seconds = window.seconds();
         let mut best: Option<Reading> = None;
         let from = TEMPERATURES.into_iter().filter(|next| *next > temperature);
         for temperature in std::iter::once(temperature).chain(from) {
-            let mut reading = self.attempt(window, prompt, temperature)?;
-            if !window.full && !reading.is_silence() && !can_be_trusted(&reading, seconds) {
-                self.look_again(window)?;
-                reading = self.attempt(window, prompt, temperature)?;
+            let mut reading = self.attempt(window, &prompt.tokens(), temperature)?;
+            while !reading.is_silence() && !can_be_trusted(&reading, seconds) {
+                // What was said before makes it repeat that, now and then.
+                let is_led_astray = !reading.is_credible(seconds) && prompt.forget();
+                if !self.look_again(window)? && !is_led_astray {
+                    break;
+                }
+                reading = self.attempt(window, &prompt.tokens(), temperature)?;
             }
             if reading.is_credible(seconds) || reading.is_silence() {
                 return Ok(reading);
@@ -87,20 +107,18 @@ impl Ear<'_> {
             if best.as_ref().is_none_or(|best| reading.is_better_than(best, seconds)) {
                 best = Some(reading);
             }
-            if !go_on() {
-                break;
-            }
         }
         best.context("at least one attempt")
     }
 
-    /// Encodes the window in the full picture, where it was not.
-    pub fn look_again(&self, window: &mut Window<'_>) -> Result<()> {
-        if !window.full {
-            window.encoded = self.encode(window.samples, true)?;
-            window.full = true;
+    /// Encodes the window in the full picture; false where it was.
+    pub fn look_again(&self, window: &mut Window<'_>) -> Result<bool> {
+        if window.full {
+            return Ok(false);
         }
-        Ok(())
+        window.encoded = self.encode(window.samples, true)?;
+        window.full = true;
+        Ok(true)
     }
 
     fn attempt(&self, window: &Window<'_>, prompt: &[u32], temperature: f32) -> Result<Reading> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use ct2rs::sys::{ComputeType, Config, Whisper as Network};
 
-use crate::hearing::{Ear, Window};
+use crate::hearing::{Ear, Prompt, Window};
 use crate::mel::Mel;
 use crate::quality::Reading;
 use crate::segments::{Piece, cut};
@@ -117,7 +117,7 @@ impl Listening<'_> {
             }
             self.language.insert(task).clone()
         };
-        let reading = ear.read(&mut window, &self.prompt(&task), self.options.temperature, &mut || true)?;
+        let reading = ear.read(&mut window, self.prompt(&task), self.options.temperature)?;
         if reading.is_silence() {
             return Ok(Some(span.end));
         }
@@ -148,10 +148,9 @@ impl Listening<'_> {
         Ok((vec![tokens.start, token, tokens.transcribe], code))
     }
 
-    fn prompt(&self, task: &[u32]) -> Vec<u32> {
+    fn prompt(&self, task: &[u32]) -> Prompt {
         let recent = &self.before[self.before.len().saturating_sub(MOST_BEFORE)..];
-        let mark = (!recent.is_empty()).then_some(self.whisper.tokens.previous);
-        mark.into_iter().chain(recent.iter().copied()).chain(task.iter().copied()).collect()
+        Prompt { before: recent.to_vec(), task: task.to_vec(), mark: self.whisper.tokens.previous }
     }
 
     /// The words of each piece; empty lists where they are not wanted.
@@ -198,7 +197,7 @@ impl Listening<'_> {
         if reading.temperature > WILD {
             self.before.clear();
         } else {
-            self.before.extend(pieces.iter().flat_map(|piece| piece.tokens.iter().copied()));
+            self.before.extend(pieces.iter().flat_map(|piece| piece.timed(&self.whisper.tokens)));
         }
     }
 }

@@ -10,6 +10,16 @@ pub struct Piece {
     pub tokens: Vec<u32>,
 }
 
+impl Piece {
+    /// Its tokens between those of its times, as the model wrote them.
+    pub fn timed(&self, tokens: &Tokens) -> Vec<u32> {
+        let mut timed = vec![tokens.of_time(self.start)];
+        timed.extend(&self.tokens);
+        timed.push(tokens.of_time(self.end));
+        timed
+    }
+}
+
 /// The pieces of a window of so many seconds, and the time from which on the model has not listened to the end: a segment
 /// that it began and did not finish is to be heard again in the next window.
 pub fn cut(tokens: &Tokens, read: &[u32], seconds: f64) -> (Vec<Piece>, f64) {

@@ -49,6 +49,17 @@ impl Tokens {
         f64::from(token.saturating_sub(self.first_time)) * STEP
     }
 
+    /// The token that stands for so many seconds.
+    pub fn of_time(&self, seconds: f64) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a window has 30 seconds"
+        )]
+        let steps = (seconds.max(0.0) / STEP).round() as u32;
+        self.first_time + steps
+    }
+
     /// The text of tokens; times and other special ones have none.
     pub fn text(&self, tokens: &[u32]) -> Result<String> {
         let text: Vec<u32> = tokens.iter().copied().filter(|token| *token < self.end).collect();
@@ -63,6 +74,10 @@ impl Tokens {
 
     /// The token as the model's vocabulary writes it.
     pub fn name(&self, token: u32) -> Result<String> {
+        if self.is_time(token) {
+            // The tokenizer leaves these out.
+            return Ok(format!("<|{:.2}|>", self.time(token)));
+        }
         self.tokenizer.id_to_token(token).with_context(|| format!("no token {token}"))
     }
 }
