@@ -80,8 +80,13 @@ impl<T: Item, R: Send + 'static> Gather<T, R> {
         Self(Arc::new(Inner { state, act: Box::new(act), db, by, most, room, tasks }))
     }
 
-    /// Has `item` done with what else waits.
-    pub async fn bring(&self, item: T) -> Result<R> {
+    /// Has `item` done with what else waits. It is in line when this returns, before its answer is awaited.
+    pub fn bring(&self, item: T) -> impl Future<Output = Result<R>> + use<T, R> {
+        let answered = self.line_up(item);
+        async move { answered?.await.unwrap_or_else(|_| Err(anyhow::anyhow!("a unit of many broke off").into())) }
+    }
+
+    fn line_up(&self, item: T) -> Result<oneshot::Receiver<Result<R>>> {
         let (answer, answered) = oneshot::channel();
         let is_led = {
             let mut state = self.state();
@@ -95,7 +100,7 @@ impl<T: Item, R: Send + 'static> Gather<T, R> {
             // A task of its own: others go on when the one who brought this gives up.
             self.0.tasks.spawn(self.clone().lead());
         }
-        answered.await.unwrap_or_else(|_| Err(anyhow::anyhow!("a unit of many broke off").into()))
+        Ok(answered)
     }
 
     /// Takes units through for as long as it is this task that has to.

@@ -1,14 +1,15 @@
 //! What carriers bring in: texts and group changes are stored in one unit with what else has gathered, receipts by
 //! the settler; then each is acknowledged to its carrier. A carrier offers again what was not.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::app::App;
 use crate::carriers::{self, Arrival, Inbound, ReceiptState};
-use crate::db::Tx;
+use crate::db::{By, Gather, Tx};
 use crate::error::Result;
 use crate::id::MessageId;
 use crate::jobs::deliver_webhook;
@@ -20,16 +21,31 @@ use crate::phone::reactions;
 
 /// Stored together at most.
 const BATCH: usize = 256;
+/// So many may be in line; more are taken from their carriers when these are stored.
+const ROOM: usize = 4 * BATCH;
 /// How long receipts wait for company.
 const COMPANY: Duration = Duration::from_millis(5);
 
-/// Stores what arrives until the carriers are gone.
+/// Stores what arrives until the carriers are gone. Each lines up in the order in which it came; that it is stored is
+/// waited for beside.
 pub async fn run(app: App, mut arrivals: mpsc::Receiver<Arrival>) {
+    let here = app.clone();
+    let store = move |tx: &mut Tx<'_>, all: &[Inbound]| store_all(tx, &here, all);
+    let others = Gather::new(app.db.clone(), By::Record, BATCH, usize::MAX, app.tasks.clone(), store);
+    let room = Arc::new(Semaphore::new(ROOM));
     let mut gathered = Vec::with_capacity(BATCH);
     while arrivals.recv_many(&mut gathered, BATCH).await > 0 {
         gather_receipts(&mut arrivals, &mut gathered).await;
-        let (receipts, others): (Vec<_>, Vec<_>) = gathered.drain(..).partition(is_receipt);
-        tokio::join!(store_receipts(&app, receipts), store_others(&app, others));
+        let many = u32::try_from(gathered.len()).unwrap_or(u32::MAX);
+        let Ok(place) = Arc::clone(&room).acquire_many_owned(many).await else { return };
+        let (receipts, texts): (Vec<_>, Vec<_>) = gathered.drain(..).partition(is_receipt);
+        let receipts = store_receipts(&app, receipts);
+        let texts: Vec<_> = texts.into_iter().map(|text| (others.bring(text.inbound), text.stored)).collect();
+        let here = app.clone();
+        app.tasks.spawn(async move {
+            let _place = place;
+            tokio::join!(receipts, acknowledge(here, texts));
+        });
     }
 }
 
@@ -37,39 +53,37 @@ fn is_receipt(arrival: &Arrival) -> bool {
     matches!(arrival.inbound, Inbound::Receipt(_))
 }
 
-async fn store_receipts(app: &App, arrivals: Vec<Arrival>) {
+/// The receipts are in line when this returns, and stored when what it returns has ended.
+fn store_receipts(app: &App, arrivals: Vec<Arrival>) -> impl Future<Output = ()> + use<> {
     let receipt = |arrival: &Arrival| match &arrival.inbound {
         Inbound::Receipt(receipt) => Some(report(&arrival.carrier, receipt)),
         Inbound::Text(_) | Inbound::Reaction { .. } | Inbound::Typing { .. } | Inbound::Group { .. } => None,
     };
     let receipts: Vec<Receipt> = arrivals.iter().filter_map(receipt).collect();
-    if !receipts.is_empty() && app.settler.report(receipts).await.is_ok() {
-        // Who does not wait for it any more will offer it again.
-        for arrival in arrivals {
-            let _ = arrival.stored.send(None);
+    let stored = (!receipts.is_empty()).then(|| app.settler.report(receipts));
+    async move {
+        let Some(stored) = stored else { return };
+        if stored.await.is_ok() {
+            // Who does not wait for it any more will offer it again.
+            for arrival in arrivals {
+                let _ = arrival.stored.send(None);
+            }
         }
     }
 }
 
-async fn store_others(app: &App, arrivals: Vec<Arrival>) {
-    if arrivals.is_empty() {
-        return;
-    }
-    let (inbound, stored): (Vec<_>, Vec<_>) =
-        arrivals.into_iter().map(|arrival| (arrival.inbound, arrival.stored)).unzip();
-    let unit = inbound.clone();
-    let here = app.clone();
-    match app.db.record(move |tx: &mut Tx<'_>| store_all(tx, &here, &unit)).await {
-        Ok((ids, directs)) => {
-            deliver_webhook::perform_all(app, directs);
-            stored
-                .into_iter()
-                .zip(ids)
-                .for_each(|(stored, id)| drop(stored.send(id.map(|id| id.to_string()))));
-        }
-        Err(error) => {
-            tracing::error!(?error, "a batch of arrivals could not be stored; trying one by one");
-            one_by_one(app, inbound, stored).await;
+/// Tells the carriers what is stored, and begins what is to be told of it at once.
+async fn acknowledge<S>(app: App, arrivals: Vec<(S, oneshot::Sender<Option<String>>)>)
+where
+    S: Future<Output = Result<Stored>>,
+{
+    for (stored, acknowledged) in arrivals {
+        match stored.await {
+            Ok(Stored { id, directs }) => {
+                deliver_webhook::perform_all(&app, directs);
+                let _ = acknowledged.send(id.map(|id| id.to_string()));
+            }
+            Err(error) => tracing::error!(?error, "an arrival could not be stored"),
         }
     }
 }
@@ -86,29 +100,19 @@ async fn gather_receipts(arrivals: &mut mpsc::Receiver<Arrival>, gathered: &mut 
     }
 }
 
-async fn one_by_one(
-    app: &App,
-    inbound: Vec<Inbound>,
-    stored: Vec<tokio::sync::oneshot::Sender<Option<String>>>,
-) {
-    for (inbound, stored) in inbound.into_iter().zip(stored) {
-        let here = app.clone();
-        let unit = move |tx: &mut Tx<'_>| store(tx, &here, &mut Emitter::default(), &inbound);
-        match app.db.record(unit).await {
-            Ok(id) => drop(stored.send(id.map(|id| id.to_string()))),
-            Err(error) => tracing::error!(?error, "an arrival could not be stored"),
-        }
-    }
+/// What became of one arrival.
+struct Stored {
+    /// Our id of it.
+    id: Option<MessageId>,
+    /// What is to be told at once of all that was stored with it, if it was the first of them.
+    directs: Vec<deliver_webhook::Direct>,
 }
 
-/// Our ids of what arrived, and what is to be told of it at once.
-type Stored = (Vec<Option<MessageId>>, Vec<deliver_webhook::Direct>);
-
-fn store_all(tx: &mut Tx<'_>, app: &App, batch: &[Inbound]) -> Result<Stored> {
+fn store_all(tx: &mut Tx<'_>, app: &App, all: &[Inbound]) -> Result<Vec<Result<Stored>>> {
     let mut emitter = deliver_webhook::emitter(app);
-    let ids =
-        batch.iter().map(|inbound| store(tx, app, &mut emitter, inbound)).collect::<Result<Vec<_>>>()?;
-    Ok((ids, deliver_webhook::begin(tx, app, emitter)?))
+    let ids = all.iter().map(|one| store(tx, app, &mut emitter, one)).collect::<Result<Vec<_>>>()?;
+    let mut directs = deliver_webhook::begin(tx, app, emitter)?;
+    Ok(ids.into_iter().map(|id| Ok(Stored { id, directs: std::mem::take(&mut directs) })).collect())
 }
 
 fn store(tx: &mut Tx<'_>, app: &App, emitter: &mut Emitter, inbound: &Inbound) -> Result<Option<MessageId>> {

@@ -70,9 +70,9 @@ pub fn emitter(app: &App) -> Emitter {
     }
 }
 
-/// Renders what `emitter` has begun, still in its unit.
+/// Stores what `emitter` gathered and renders what of it begins at once, still in its unit.
 pub fn begin(tx: &mut Tx<'_>, app: &App, emitter: Emitter) -> error::Result<Vec<Direct>> {
-    let begun = emitter.begun();
+    let begun = emitter.store(tx, &app.ids, app.clock.now())?;
     let mut slots = HashMap::with_capacity(begun.len());
     let mut jobs = Vec::with_capacity(begun.len());
     for Begun { delivery, job, slot } in begun {

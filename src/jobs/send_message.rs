@@ -34,14 +34,16 @@ pub fn prepare(tx: &mut Tx<'_>, app: &App, jobs: Vec<(MessageId, Job)>) -> Resul
     let now = app.clock.now();
     let validity = Duration::from_secs(u64::from(app.config.message_validity_hours) * 3600);
     let mut valid = Vec::with_capacity(jobs.len());
+    let mut emitter = Emitter::default();
     for (id, job) in jobs {
         if job.created_at + validity <= now && is_queued(tx, &id)? {
-            settle::expire(tx, &app.ids, &mut Emitter::default(), now, &id)?;
+            settle::expire(tx, &app.ids, &mut emitter, now, &id)?;
             queue::finish(tx, &job)?;
         } else {
             valid.push((id, job));
         }
     }
+    emitter.store(tx, &app.ids, now)?;
     let ids: Vec<&MessageId> = valid.iter().map(|(id, _)| id).collect();
     let mut begun = send::begin_all(tx, &ids)?;
     let mut ready = Vec::with_capacity(valid.len());

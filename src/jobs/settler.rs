@@ -54,9 +54,9 @@ impl Settler {
         }
     }
 
-    /// Returns once the receipts are stored. Those of one message are taken in the order in which they are brought.
-    pub async fn report(&self, receipts: Vec<Receipt>) -> Result<()> {
-        self.0.bring(Settled::Receipts(receipts)).await
+    /// Ends once the receipts are stored. Those of one message are taken in the order of the calls.
+    pub fn report(&self, receipts: Vec<Receipt>) -> impl Future<Output = Result<()>> + use<> {
+        self.0.bring(Settled::Receipts(receipts))
     }
 }
 
@@ -67,5 +67,6 @@ fn store(tx: &mut Tx<'_>, ids: &Ids, now: Time, all: &[Settled]) -> Result<Vec<R
     // A receipt often comes while the carrier's answer is still on its way into the database.
     settle::settle_all(tx, ids, &mut emitter, now, &ended)?;
     settle::report_all(tx, ids, &mut emitter, now, &receipts)?;
+    emitter.store(tx, ids, now)?;
     Ok(all.iter().map(|_| Ok(())).collect())
 }

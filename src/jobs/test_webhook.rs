@@ -82,7 +82,7 @@ async fn begun(app: &App, webhook: Webhook, sample: &Sample, key: Option<Use>) -
             payload: Some(&body),
             now,
         };
-        deliveries::insert(tx, &draft)?;
+        deliveries::insert_all(tx, &[draft])?;
         let begun = attempts::begin_all(tx, &[(&delivery, &body)], now)?;
         Ok(begun.get(&delivery).copied().unwrap_or(1))
     };

@@ -56,6 +56,7 @@ async fn expire(app: &App, now: Time) {
                 }
                 queue::finish(tx, job)?;
             }
+            emitter.store(tx, &ids, now)?;
             Ok(old.len())
         };
         match app.db.write(unit).await {

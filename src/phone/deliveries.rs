@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::events::Kind;
 use crate::clock::Time;
-use crate::db::{Row, Tx};
+use crate::db::{Row, ToValue, Tx, Value};
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, DeliveryId, EventId, MessageId, WebhookId};
 use crate::words;
@@ -80,25 +80,36 @@ pub struct Attempt {
     pub response_millis: i64,
 }
 
-pub fn insert(tx: &mut Tx<'_>, draft: &Draft<'_>) -> Result<()> {
-    tx.execute(
+/// Stores new deliveries.
+pub fn insert_all(tx: &mut Tx<'_>, drafts: &[Draft<'_>]) -> Result<()> {
+    let rows: Vec<_> = drafts.iter().map(Draft::row).collect();
+    tx.insert(
         "INSERT INTO deliveries (id, account_id, event_id, webhook_id, message_id, kind, channel, test, payload, status,
-                                 attempt_count, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', 0, ?10)",
-        &[
-            draft.id,
-            draft.account,
-            draft.event,
-            draft.webhook,
-            &draft.message.cloned(),
-            &draft.kind,
-            &draft.channel,
-            &draft.test,
-            &draft.payload,
-            &draft.now,
-        ],
+                                 attempt_count, created_at)",
+        &rows,
+        "",
     )?;
     Ok(())
+}
+
+impl Draft<'_> {
+    /// As [`insert_all`] names its columns.
+    fn row(&self) -> Vec<Value<'_>> {
+        vec![
+            self.id.value(),
+            self.account.value(),
+            self.event.value(),
+            self.webhook.value(),
+            self.message.map_or(Value::Null, ToValue::value),
+            self.kind.value(),
+            Value::Text(self.channel),
+            self.test.value(),
+            self.payload.map_or(Value::Null, Value::Text),
+            Value::Text(DeliveryStatus::Pending.as_str()),
+            Value::Int(0),
+            self.now.value(),
+        ]
+    }
 }
 
 /// The delivery of this id; someone else's is not found.

@@ -2,6 +2,7 @@
 //! with their own concurrency. It knows what a job *is* ([`Task`]), never what it does (`jobs/`), and keeps no
 //! history: that is in the nouns.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::clock::Time;
@@ -93,9 +94,13 @@ pub fn enqueue_all(
     Ok(claimed.collect())
 }
 
-/// Whether a job of this order is there, waiting or under way.
-pub fn has_one(tx: &mut Tx<'_>, order_key: &str) -> Result<bool> {
-    tx.exists("SELECT 1 FROM jobs WHERE order_key = ?1", &[&order_key])
+/// Those of these orders that have a job left, waiting or under way.
+pub fn orders_left<'a>(
+    tx: &mut Tx<'_>,
+    order_keys: impl IntoIterator<Item = &'a String>,
+) -> Result<HashSet<String>> {
+    let sql = "SELECT DISTINCT order_key FROM jobs WHERE order_key IN ({list})";
+    Ok(tx.query_listed(sql, &[], order_keys, |row| row.get(0))?.into_iter().collect())
 }
 
 /// Takes back the waiting job of `unique_key`, if there is one that nobody works on yet.

@@ -30,7 +30,7 @@ async fn delivery(
             test: false,
             now: at,
         };
-        insert(tx, &draft)?;
+        insert_all(tx, &[draft])?;
         tx.execute("UPDATE deliveries SET status = ?2 WHERE id = ?1", &[&stored, &status])?;
         Ok(())
     })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use agentphone::clock::Time;
+use agentphone::db::Tx;
 use agentphone::id::Ids;
 use agentphone::phone::events::Emitter;
 use agentphone::phone::reactions::{self, Arrived};
@@ -98,7 +99,12 @@ async fn arrives(server: &TestServer, line: &Line, id: &str, message: &Value, wo
     };
     let ids = Ids::from_seed(server.setting.clock.clone(), 77);
     let now = server.app.clock.now();
-    server.write(move |tx| reactions::receive(tx, &ids, &mut Emitter::default(), now, &arrived)).await;
+    let unit = move |tx: &mut Tx<'_>| {
+        let mut emitter = Emitter::default();
+        reactions::receive(tx, &ids, &mut emitter, now, &arrived)?;
+        emitter.store(tx, &ids, now).map(drop)
+    };
+    server.write(unit).await;
 }
 
 #[tokio::test]
