@@ -154,6 +154,9 @@ pub struct Carrier {
     pub new_contacts_per_day: Option<i64>,
     #[serde(default)]
     pub callers_per_day: Option<i64>,
+    /// A number is worked by one process at a time, whatever the kind needs.
+    #[serde(default)]
+    pub exclusive: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -172,6 +175,7 @@ impl Carrier {
             numbers: Vec::new(),
             new_contacts_per_day: None,
             callers_per_day: None,
+            exclusive: false,
         }
     }
 }

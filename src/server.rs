@@ -253,6 +253,7 @@ fn abilities(config: &Config, carriers: &HashMap<String, Connection>) -> Lines {
             backgrounds: able.backgrounds,
             groups: able.groups,
             typing: able.typing,
+            exclusive: able.exclusive || table(config, connection).is_some_and(|table| table.exclusive),
             daily: daily_limits(config, connection),
             up: connection.up.clone(),
         }
@@ -260,9 +261,13 @@ fn abilities(config: &Config, carriers: &HashMap<String, Connection>) -> Lines {
     Lines::new(carriers.iter().map(|(name, connection)| (name.clone(), ability(connection))).collect())
 }
 
+fn table<'a>(config: &'a Config, connection: &Connection) -> Option<&'a Carrier> {
+    config.carriers.iter().find(|table| table.name == *connection.name)
+}
+
 /// The carrier's own limits, else those of all real lines; 0 is none.
 fn daily_limits(config: &Config, connection: &Connection) -> DailyLimits {
-    let table = config.carriers.iter().find(|table| table.name == *connection.name);
+    let table = table(config, connection);
     let usual = |limit: i64| (!connection.capabilities.sandbox).then_some(limit);
     let strangers = table.and_then(|table| table.new_contacts_per_day);
     let callers = table.and_then(|table| table.callers_per_day);

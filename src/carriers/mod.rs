@@ -247,6 +247,9 @@ pub struct Capabilities {
     pub erases: bool,
     /// A sandbox: counts as registered, and never bills anyone.
     pub sandbox: bool,
+    /// A number's messages are handed over by one process at a time, which keeps its pace or its connection. Where this
+    /// is not so, whoever accepts a message may hand it over.
+    pub exclusive: bool,
 }
 
 /// A carrier in service.

@@ -45,6 +45,7 @@ pub const CAPABILITIES: Capabilities = Capabilities {
     makes_numbers: true,
     erases: true,
     sandbox: true,
+    exclusive: false,
 };
 
 /// Where the network is.

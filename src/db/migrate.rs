@@ -15,6 +15,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("V0007__look_ups", include_str!("../../migrations/V0007__look_ups.sql")),
     ("V0008__provider_ids", include_str!("../../migrations/V0008__provider_ids.sql")),
     ("V0009__places", include_str!("../../migrations/V0009__places.sql")),
+    ("V0010__room_on_pages", include_str!("../../migrations/V0010__room_on_pages.sql")),
 ];
 
 const HISTORY: &str =

@@ -24,6 +24,8 @@ pub struct Ability {
     pub backgrounds: bool,
     pub groups: bool,
     pub typing: bool,
+    /// Its numbers are each worked by one process at a time.
+    pub exclusive: bool,
     /// How many persons each of its lines may write to by iMessage in a day.
     pub daily: DailyLimits,
     pub up: watch::Receiver<bool>,

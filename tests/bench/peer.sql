@@ -2,7 +2,7 @@
 CREATE TABLE peer_conversation (number BIGINT, person BIGINT, seq BIGINT NOT NULL, last_at BIGINT NOT NULL,
   PRIMARY KEY (number, person));
 CREATE TABLE peer_message (id BIGINT PRIMARY KEY, number BIGINT NOT NULL, person BIGINT NOT NULL, seq BIGINT NOT NULL,
-  body TEXT NOT NULL, status TEXT NOT NULL, at BIGINT NOT NULL);
+  body TEXT NOT NULL, status TEXT NOT NULL, at BIGINT NOT NULL) WITH (fillfactor = 50);
 CREATE INDEX peer_message_by_conversation ON peer_message (number, person, seq);
 CREATE TABLE peer_usage (message BIGINT NOT NULL, segments BIGINT NOT NULL, at BIGINT NOT NULL);
 CREATE TABLE peer_job (id BIGINT PRIMARY KEY, number BIGINT NOT NULL, run_at BIGINT NOT NULL, lease BIGINT);

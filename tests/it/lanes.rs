@@ -1,5 +1,6 @@
-//! Rule 4, lanes: a number is worked by one process at a time, whoever accepts its messages; and rule 5 between
-//! processes: a request that waits is woken by the process that sends.
+//! Rule 4, lanes: where its carrier needs it, a number is worked by one process at a time, whoever accepts its messages,
+//! and else each process sends what it accepts; and rule 5 between processes: a request that waits is woken by the process
+//! that sends.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -16,7 +17,7 @@ async fn two_servers_work_a_number_one_at_a_time_and_answer_what_the_other_sends
     if postgres_url().is_none() {
         return; // There is never a second process on SQLite.
     }
-    let setting = Setting::new().await.with_network_beside().await;
+    let setting = Setting::new().await.with_exclusive_numbers().with_network_beside().await;
     let first = setting.start().await;
     let second = first.setting.clone().start().await;
     let line = first.buy_number("sms").await;
@@ -55,11 +56,40 @@ async fn two_servers_work_a_number_one_at_a_time_and_answer_what_the_other_sends
 }
 
 #[tokio::test]
-async fn the_lane_of_a_dead_process_is_free() {
+async fn each_server_sends_what_it_accepts_where_the_carrier_has_no_need_of_one() {
     if postgres_url().is_none() {
         return; // There is never a second process on SQLite.
     }
     let setting = Setting::new().await.with_network_beside().await;
+    let first = setting.start().await;
+    let second = first.setting.clone().start().await;
+    let line = first.buy_number("sms").await;
+    first.faults(json!({"withhold_next": 2})).await;
+    let mut under_way = Vec::new();
+    for (server, person) in [(&first, ADA), (&second, BOB)] {
+        let body = json!({"number_id": line.id, "to_number": person, "body": "held"});
+        under_way.push(server.begin("POST", "/v1/messages", &body).await);
+    }
+    first.handed_over(2).await;
+    let mut both =
+        [&first, &second].map(|server| server.app.db.presence().incarnation().unwrap().to_string());
+    both.sort_unstable();
+    assert_eq!(first.column("SELECT lease FROM jobs WHERE class = 'send' ORDER BY lease").await, both);
+    // Behind one that is under way, whoever it is with, a message waits for its turn.
+    let sql = "SELECT body FROM messages WHERE status = 'queued' ORDER BY body";
+    assert_eq!(first.send(&line, BOB, "behind it").await["status"], "queued");
+    assert_eq!(first.column(sql).await, ["behind it"]);
+    first.faults(json!({"release": true})).await;
+    first.no_jobs("SELECT id FROM jobs WHERE class = 'send'").await;
+    assert_eq!(first.handed_over(3).await.last().map(String::as_str), Some("behind it"));
+}
+
+#[tokio::test]
+async fn the_lane_of_a_dead_process_is_free() {
+    if postgres_url().is_none() {
+        return; // There is never a second process on SQLite.
+    }
+    let setting = Setting::new().await.with_exclusive_numbers().with_network_beside().await;
     let first = setting.start().await;
     let line = first.buy_number("sms").await;
     assert_eq!(first.send(&line, ADA, "one").await["status"], "sent");

@@ -37,8 +37,7 @@ pub struct Setting {
     owner: Option<Owner>,
     beside: Option<Arc<Beside>>,
     settings: Vec<(String, String)>,
-    /// New contacts and callers a day, on each iMessage line of the simulated carrier.
-    daily: (Option<i64>, Option<i64>),
+    carrier: Carrier,
     seed: u64,
 }
 
@@ -68,7 +67,7 @@ impl Setting {
             owner: None,
             beside: None,
             settings: Vec::new(),
-            daily: (None, None),
+            carrier: Carrier::simulated(),
             seed: 1,
         }
     }
@@ -81,7 +80,14 @@ impl Setting {
 
     /// With these limits of new contacts and of callers a day.
     pub fn with_daily(mut self, new_contacts: i64, callers: i64) -> Self {
-        self.daily = (Some(new_contacts), Some(callers));
+        (self.carrier.new_contacts_per_day, self.carrier.callers_per_day) =
+            (Some(new_contacts), Some(callers));
+        self
+    }
+
+    /// With a carrier whose numbers are each worked by one process at a time.
+    pub fn with_exclusive_numbers(mut self) -> Self {
+        self.carrier.exclusive = true;
         self
     }
 
@@ -109,9 +115,7 @@ impl Setting {
         variables.extend(self.settings.clone());
         let mut config = Config::load(Profile::Development, None, variables).unwrap();
         let url = self.beside.as_ref().map(|beside| format!("http://{}", beside.address));
-        let (new_contacts_per_day, callers_per_day) = self.daily;
-        config.carriers =
-            vec![Carrier { url, new_contacts_per_day, callers_per_day, ..Carrier::simulated() }];
+        config.carriers = vec![Carrier { url, ..self.carrier.clone() }];
         config
     }
 

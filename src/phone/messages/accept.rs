@@ -145,6 +145,7 @@ fn decide<'a>(
         Recipient::One(_) => None,
     };
     let is_moving = able.is_some_and(Ability::is_up) && standing.is_none_or(|known| !known.is_waiting);
+    let is_ours_to_send = line.is_ours || able.is_some_and(|able| !able.exclusive);
     let mut decided = Decided {
         channel,
         route: if is_over { Route::NewContactLimit } else { route(draft, line, channel, standing) },
@@ -155,7 +156,7 @@ fn decide<'a>(
         group_provider_id: standing.and_then(|known| known.group_provider_id.clone()),
         touched: Touched { id: draft.conversation_id.clone(), at: draft.now, seq: 1 },
         is_moving,
-        is_direct: is_moving && line.is_ours && desk.me.is_some(),
+        is_direct: is_moving && is_ours_to_send && desk.me.is_some(),
         size: text::segments(&draft.body),
         media: serde_json::to_string(&draft.media_urls).unwrap_or_else(|_| "[]".to_owned()),
         plan,

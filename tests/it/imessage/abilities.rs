@@ -30,6 +30,7 @@ fn plain() -> Ability {
         backgrounds: false,
         groups: false,
         typing: false,
+        exclusive: false,
         daily: DailyLimits::default(),
         up: watch::channel(true).1,
     }
