@@ -1,15 +1,16 @@
 //! Where units of work wait for the database's threads. Bounded for requests, so that too many are refused at
-//! once instead of piling up; with reserved room for what already happened outside and must be stored.
+//! once instead of piling up; with reserved room for what already happened outside and must be stored. Of the threads
+//! that have nothing to do, the one that ended last is woken first: its connection has everything at hand.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex};
+use std::sync::Mutex;
+use std::thread::{self, Thread};
 
 use super::unit::Unit;
 
 /// A queue for several producers and several threads that work it off.
 pub struct Intake {
     waiting: Mutex<Waiting>,
-    arrived: Condvar,
     room: usize,
 }
 
@@ -17,12 +18,13 @@ pub struct Intake {
 struct Waiting {
     reserved: VecDeque<Box<dyn Unit>>,
     requests: VecDeque<Box<dyn Unit>>,
+    idle: Vec<Thread>,
     closed: bool,
 }
 
 impl Intake {
     pub fn new(room: usize) -> Self {
-        Self { waiting: Mutex::default(), arrived: Condvar::new(), room }
+        Self { waiting: Mutex::default(), room }
     }
 
     /// Queues a request's unit; gives it back if there is no room.
@@ -32,8 +34,7 @@ impl Intake {
             return Err(unit);
         }
         waiting.requests.push_back(unit);
-        drop(waiting);
-        self.arrived.notify_one();
+        waiting.wake_one();
         Ok(())
     }
 
@@ -44,22 +45,26 @@ impl Intake {
             return Err(unit);
         }
         waiting.reserved.push_back(unit);
-        drop(waiting);
-        self.arrived.notify_one();
+        waiting.wake_one();
         Ok(())
     }
 
     /// Waits for a unit. `None` once closed and empty.
     pub fn pop(&self) -> Option<Box<dyn Unit>> {
-        let mut waiting = self.lock();
+        let me = thread::current();
         loop {
-            if let Some(unit) = waiting.next() {
-                return Some(unit);
+            {
+                let mut waiting = self.lock();
+                waiting.idle.retain(|idle| idle.id() != me.id());
+                if let Some(unit) = waiting.next() {
+                    return Some(unit);
+                }
+                if waiting.closed {
+                    return None;
+                }
+                waiting.idle.push(me.clone());
             }
-            if waiting.closed {
-                return None;
-            }
-            waiting = self.arrived.wait(waiting).expect("no one panics while holding the queue");
+            thread::park();
         }
     }
 
@@ -81,8 +86,9 @@ impl Intake {
 
     /// Lets the threads finish what waits and end.
     pub fn close(&self) {
-        self.lock().closed = true;
-        self.arrived.notify_all();
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        waiting.idle.drain(..).for_each(|idle| idle.unpark());
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
@@ -91,6 +97,12 @@ impl Intake {
 }
 
 impl Waiting {
+    fn wake_one(&mut self) {
+        if let Some(idle) = self.idle.pop() {
+            idle.unpark();
+        }
+    }
+
     fn front(&self) -> Option<&dyn Unit> {
         self.reserved.front().or_else(|| self.requests.front()).map(|unit| &**unit)
     }

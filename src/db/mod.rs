@@ -35,9 +35,9 @@ mod value;
 pub use dialect::FullText;
 pub use gather::{By, Gather};
 pub use presence::Presence;
-pub use rows::{in_powers, tuples};
+pub use rows::{in_filled, in_pieces, listed_from, padded, tuples};
 pub use tx::Tx;
-pub use value::{Column, Row, ToValue, Value, listed_from, padded};
+pub use value::{Column, Row, ToValue, Value};
 
 use bus::Bus;
 use intake::Intake;

@@ -75,19 +75,6 @@ impl<T: ToValue> ToValue for Option<T> {
     }
 }
 
-/// `values` as parameters of an `IN` list, repeating the last one until there are a power of two of them: a list
-/// of any length then needs few different statements.
-pub fn padded<'a, T: ToValue>(values: &[&'a T]) -> Vec<&'a dyn ToValue> {
-    let size = if values.is_empty() { 0 } else { values.len().next_power_of_two() };
-    (0..size).map(|place| values[place.min(values.len() - 1)] as &dyn ToValue).collect()
-}
-
-/// `?first, …` up to `?last`.
-pub fn listed_from(first: usize, last: usize) -> String {
-    let places: Vec<String> = (first..=last).map(|place| format!("?{place}")).collect();
-    places.join(", ")
-}
-
 /// One row of an answer; columns are counted from 0 and read with [`Row::get`].
 #[derive(Clone, Copy)]
 pub enum Row<'a> {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::clock::Time;
-use crate::db::{ToValue, Tx, Value, in_powers, tuples};
+use crate::db::{ToValue, Tx, Value, in_filled, tuples};
 use crate::error::Result;
 use crate::id::{AccountId, DeliveryId, EventId, Ids, MessageId, WebhookId};
 use crate::phone::deliveries::{self, Delivery};
@@ -44,7 +44,7 @@ pub fn begin_all(
     now: Time,
 ) -> Result<HashMap<DeliveryId, i64>> {
     let mut numbers = HashMap::with_capacity(attempts.len());
-    for some in in_powers(attempts) {
+    for some in in_filled(attempts) {
         let sql = format!(
             "UPDATE deliveries SET payload = begun.column2, attempt_count = attempt_count + 1, last_attempt_at = ?{},
                  next_retry_at = NULL
@@ -113,9 +113,9 @@ const ENDING_TYPES: [&str; 10] =
 /// Records how attempts ended.
 pub fn end_all(tx: &mut Tx<'_>, outcomes: &[Outcome<'_>]) -> Result<()> {
     let mut kept: HashSet<DeliveryId> = HashSet::new();
-    for some in in_powers(outcomes) {
+    for some in in_filled(outcomes) {
         let sql = ENDING.replace("{list}", &tuples(some.len(), &ENDING_TYPES));
-        let values: Vec<Value<'_>> = some.iter().flat_map(Outcome::values).collect();
+        let values: Vec<Value<'_>> = some.into_iter().flat_map(Outcome::values).collect();
         let parameters: Vec<&dyn ToValue> = values.iter().map(|value| value as _).collect();
         let ended =
             tx.query(&sql, &parameters, |row| Ok((row.get::<DeliveryId>(0)?, row.get::<bool>(1)?)))?;

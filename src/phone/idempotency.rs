@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use crate::clock::Time;
-use crate::db::{ToValue, Tx, Value, in_powers, tuples};
+use crate::db::{ToValue, Tx, Value, in_pieces, tuples};
 use crate::error::{Code, Error, Result};
 use crate::id::{AccountId, Incarnation};
 
@@ -94,7 +94,7 @@ pub fn take_all(
     holder: Option<&Incarnation>,
 ) -> Result<HashSet<String>> {
     let mut taken = HashSet::with_capacity(uses.len());
-    for some in in_powers(uses) {
+    for some in in_pieces(uses) {
         let values: Vec<Value<'_>> = some
             .iter()
             .flat_map(|(used, object_id, now)| {

@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::task::{Class, Lane};
 use super::{Draft, Job, LEASE, wake};
 use crate::clock::Time;
-use crate::db::{ToValue, Tx, Value, in_powers, listed_from, padded};
+use crate::db::{ToValue, Tx, Value, in_pieces, listed_from, padded};
 use crate::error::Result;
 use crate::id::{Incarnation, JobId};
 
@@ -154,7 +154,7 @@ pub fn hold_lanes(
     lanes.sort_unstable();
     let clock = tx.lease_clock("?1");
     let mut held = HashSet::with_capacity(lanes.len());
-    for some in in_powers(&lanes) {
+    for some in in_pieces(&lanes) {
         let rows: Vec<String> =
             (4..4 + some.len()).map(|lane| format!("(?{lane}, ?2, {clock} + ?3)")).collect();
         let sql = format!(

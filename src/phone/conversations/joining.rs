@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Member;
 use crate::channel::Channel;
 use crate::clock::Time;
-use crate::db::{self, ToValue, Tx, in_powers, tuples};
+use crate::db::{self, ToValue, Tx, in_filled, tuples};
 use crate::error::Result;
 use crate::id::{AccountId, AgentId, ConversationId, NumberId};
 use crate::text;
@@ -39,7 +39,7 @@ pub fn standing(
 ) -> Result<HashMap<(NumberId, String), Standing>> {
     let mut found = HashMap::with_capacity(wanted.len());
     let locked = tx.locked("c", "c.id");
-    for some in in_powers(wanted) {
+    for some in in_filled(wanted) {
         let sql = format!(
             "SELECT c.number_id, c.participant, c.id, c.last_message_at, c.group_provider_id, c.next_seq,
                     c.no_imessage_until,
@@ -175,7 +175,7 @@ pub fn next_seqs<'a>(
     ids.clone().for_each(|id| *counts.entry(id).or_default() += 1);
     let counts: Vec<_> = counts.into_iter().collect();
     let mut last = HashMap::with_capacity(counts.len());
-    for some in in_powers(&counts) {
+    for some in in_filled(&counts) {
         let sql = format!(
             "UPDATE conversations SET next_seq = next_seq + drawn.column2
              FROM (VALUES {}) AS drawn WHERE conversations.id = drawn.column1

@@ -7,7 +7,7 @@ use super::Status;
 use super::settle::Receipt;
 use crate::channel::Channel;
 use crate::clock::Time;
-use crate::db::{ToValue, Tx, Value, in_powers, tuples};
+use crate::db::{ToValue, Tx, Value, in_filled, tuples};
 use crate::error::Result;
 use crate::id::{AccountId, ConversationId, Ids, MessageId, NumberId};
 use crate::phone::events::{Emitter, Kind, Subject};
@@ -61,7 +61,7 @@ pub fn delivered(
     let early = |row: &&Row| matches!(row.status, Status::Queued | Status::Sending | Status::Unconfirmed);
     let counted: Vec<&MessageId> = rows.iter().filter(early).map(|row| &row.id).collect();
     let stepped: Vec<&Row> = rows.iter().filter(|row| row.status == Status::Sent || early(row)).collect();
-    for some in in_powers(&stepped) {
+    for some in in_filled(&stepped) {
         let sql = format!(
             "UPDATE messages SET status = 'delivered', delivered_at = receipts.column2,
                  delivered_channel = COALESCE(receipts.column3, channel), error_code = NULL, failure_reason = NULL
