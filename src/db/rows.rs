@@ -1,6 +1,7 @@
 //! Many rows with few statements. Lists come in few lengths, so that few different statements are prepared.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use super::tx::Tx;
 use super::value::{Row, ToValue, Value};
@@ -132,7 +133,13 @@ pub fn listed_from(first: usize, last: usize) -> String {
 }
 
 fn push_place(text: &mut String, number: usize) {
-    write!(text, "?{number}").expect("a string takes whatever is written");
+    // Formatting each of a thousand numbers takes longer than the database takes to read them.
+    static PLACES: LazyLock<Vec<String>> =
+        LazyLock::new(|| (0..2_048).map(|number| format!("?{number}")).collect());
+    match PLACES.get(number) {
+        Some(place) => text.push_str(place),
+        None => write!(text, "?{number}").expect("a string takes whatever is written"),
+    }
 }
 
 #[cfg(test)]

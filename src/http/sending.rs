@@ -34,17 +34,23 @@ pub struct Answered {
 /// cannot be with the carrier now.
 pub async fn send_and_wait(app: &App, draft: Draft, key: Option<Use>) -> Result<Answered> {
     let (answer, answered) = oneshot::channel();
-    let here = app.clone();
-    app.tasks.spawn(async move { conduct(&here, draft, key, answer).await });
+    let (here, id) = (app.clone(), draft.id.clone());
+    // Who waits registers first: another process may settle the message before this one looks.
+    let woken = app.waiting.register(id.as_str());
+    let accepting = app.accepter.accept(draft, key);
+    app.tasks.spawn(async move { conduct(&here, id, accepting, woken, answer).await });
     answered.await.unwrap_or_else(|_| Err(anyhow::anyhow!("sending broke off").into()))
 }
 
 /// Sees a message through: the answer goes out when it is time, the hand-over is seen to its end.
-async fn conduct(app: &App, draft: Draft, key: Option<Use>, answer: oneshot::Sender<Result<Answered>>) {
-    let id = draft.id.clone();
-    // Who waits registers first: another process may settle the message before this one looks.
-    let woken = app.waiting.register(id.as_str());
-    let mut accepted = match accept(app, draft, key).await {
+async fn conduct(
+    app: &App,
+    id: MessageId,
+    accepting: impl Future<Output = Result<Accepted>>,
+    woken: oneshot::Receiver<()>,
+    answer: oneshot::Sender<Result<Answered>>,
+) {
+    let mut accepted = match accept(app, &id, accepting).await {
         Ok(accepted) => accepted,
         Err(error) => {
             app.waiting.leave(id.as_str());
@@ -146,9 +152,10 @@ impl From<Message> for Answered {
 /// Accepts `draft` and lets it go its way; the answer does not wait for the carrier.
 pub async fn send(app: &App, draft: Draft, key: Option<Use>) -> Result<Accepted> {
     let (answer, answered) = oneshot::channel();
-    let here = app.clone();
+    let (here, id) = (app.clone(), draft.id.clone());
+    let accepting = app.accepter.accept(draft, key);
     app.tasks.spawn(async move {
-        let mut accepted = accept(&here, draft, key).await;
+        let mut accepted = accept(&here, &id, accepting).await;
         let direct = accepted.as_mut().ok().and_then(|accepted| accepted.direct.take());
         drop(answer.send(accepted));
         if let Some((job, handover)) = direct {
@@ -158,16 +165,19 @@ pub async fn send(app: &App, draft: Draft, key: Option<Use>) -> Result<Accepted>
     answered.await.unwrap_or_else(|_| Err(anyhow::anyhow!("sending broke off").into()))
 }
 
-async fn accept(app: &App, draft: Draft, key: Option<Use>) -> Result<Accepted> {
-    let id = draft.id.clone();
-    match app.accepter.accept(draft, key).await {
+async fn accept(
+    app: &App,
+    id: &MessageId,
+    accepting: impl Future<Output = Result<Accepted>>,
+) -> Result<Accepted> {
+    match accepting.await {
         Err(Error::Storage(Storage::OutcomeUnknown(reason))) => Err(was_it_stored(app, id, reason).await),
         answered => answered,
     }
 }
 
 /// The commit's answer was lost: looks whether the message is there. Only a certain no may be answered 503.
-async fn was_it_stored(app: &App, id: MessageId, reason: String) -> Error {
+async fn was_it_stored(app: &App, id: &MessageId, reason: String) -> Error {
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(250)).await;
         let wanted = id.clone();

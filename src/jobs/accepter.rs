@@ -49,9 +49,9 @@ impl Accepter {
         self.looked_up.bring(id).await
     }
 
-    /// Returns once the message is stored. A key that is given is taken in the same unit.
-    pub async fn accept(&self, draft: Draft, key: Option<Use>) -> Result<Accepted> {
-        self.asked.bring(Asked { draft, key }).await
+    /// Ends once the message is stored; it is in line from the call on. A key that is given is taken in the same unit.
+    pub fn accept(&self, draft: Draft, key: Option<Use>) -> impl Future<Output = Result<Accepted>> + use<> {
+        self.asked.bring(Asked { draft, key })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use super::arrivals::Offered;
 use crate::carriers::{Answer, Outbound, Outcome, Question};
@@ -58,15 +58,22 @@ impl Default for Desk {
 
 impl Desk {
     pub async fn submit(&self, outbound: Outbound, part: u16, parts: u16) -> Outcome {
-        // Shorter than a lease: who waits longer comes back later.
-        let Ok(permit) = tokio::time::timeout(PATIENCE, self.permits.acquire()).await else { return later() };
-        let _permit = permit.expect("it is never closed");
+        let Some(_permit) = self.permit().await else { return later() };
         let (answer, answered) = oneshot::channel();
         let submit = |seq| ToNetwork::Submit(Box::new(Submit { seq, part, parts, outbound }));
         if !self.say(Waiting::Outcome(answer), submit) {
             return later();
         }
         answered.await.unwrap_or_else(|_| unknown())
+    }
+
+    /// A place among those who wait for an answer. Waiting for one takes less than a lease: who waits longer comes back
+    /// later.
+    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        if let Ok(permit) = self.permits.try_acquire() {
+            return Some(permit);
+        }
+        Box::pin(tokio::time::timeout(PATIENCE, self.permits.acquire())).await.ok()?.ok()
     }
 
     pub async fn ask(&self, question: Question) -> Answer {
