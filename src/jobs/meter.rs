@@ -10,10 +10,10 @@ use crate::app::App;
 use crate::db::{Db, Tx};
 use crate::phone::voice_usage::{self, Counted};
 
-/// Between two units: rows gather meanwhile.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Between two units: rows gather meanwhile. Short, so that a unit is small and a kill loses little.
+const PAUSE: Duration = Duration::from_millis(10);
 /// Rows in one unit at most, so that others come in between.
-const MOST: usize = 1024;
+const MOST: usize = 256;
 
 /// Where requests leave what they used.
 #[derive(Default)]
