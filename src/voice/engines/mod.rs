@@ -19,6 +19,7 @@ mod health;
 mod llama;
 #[cfg(feature = "orpheus")]
 mod orpheus;
+#[cfg(feature = "piper")]
 mod piper;
 mod queue;
 mod serve;
@@ -113,10 +114,14 @@ pub trait Loaded: Send + Sync {
 /// Why this build cannot run an engine; `None` if it can.
 pub const fn missing(kind: EngineKind) -> Option<&'static str> {
     match kind {
-        EngineKind::Openai | EngineKind::Piper => None,
+        EngineKind::Openai => None,
+        EngineKind::Piper if cfg!(feature = "piper") => None,
         EngineKind::Whisper if cfg!(feature = "whisper") => None,
         EngineKind::Llama if cfg!(feature = "llama") => None,
         EngineKind::Orpheus if cfg!(feature = "orpheus") => None,
+        EngineKind::Piper => {
+            Some("this build of agentphone has no such engine: build it with `--features piper`")
+        }
         EngineKind::Whisper | EngineKind::Llama => {
             Some("this build of agentphone has no such engine: build it with `--features engines`")
         }
@@ -135,10 +140,17 @@ const fn together(kind: EngineKind) -> usize {
 }
 
 /// Loads a model. The one place where engines are chosen.
+#[cfg_attr(
+    not(any(feature = "piper", feature = "llama", feature = "whisper")),
+    expect(unused_variables, reason = "there is nothing to load")
+)]
 fn open(ordered: &Ordered, threads: usize) -> anyhow::Result<Arc<dyn Loaded>> {
     match ordered.engine {
         EngineKind::Openai => bail!("it is not built in"),
+        #[cfg(feature = "piper")]
         EngineKind::Piper => Ok(Arc::new(piper::Piper::open(ordered, threads)?)),
+        #[cfg(not(feature = "piper"))]
+        EngineKind::Piper => bail!("this build has no Piper"),
         #[cfg(feature = "llama")]
         EngineKind::Llama => Ok(Arc::new(llama::Llama::open(ordered, threads)?)),
         #[cfg(not(feature = "llama"))]
@@ -155,6 +167,7 @@ fn open(ordered: &Ordered, threads: usize) -> anyhow::Result<Arc<dyn Loaded>> {
 }
 
 /// For a request at the wrong door.
+#[cfg(any(feature = "piper", feature = "llama", feature = "whisper"))]
 fn other_task(model: &str) -> Fault {
     Fault::Refused { code: None, message: format!("The model {model:?} does something else") }
 }
