@@ -1,5 +1,5 @@
-//! Looks after the dead: jobs and lanes that a process held when it ended are given back, at start and every
-//! second while others may share the database.
+//! Looks after the dead: jobs and lanes that a process held when it ended are given back, at start and four times a
+//! second while others may share the database: until then what it held keeps its conversations waiting.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::queue::store;
 
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_millis(250);
 /// What a dead process had begun is looked at after so long: its last bytes may still be on their way.
 const SETTLE: Duration = Duration::from_millis(500);
 

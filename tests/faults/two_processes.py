@@ -8,7 +8,8 @@ from harness.load import Load
 from harness.machine import median
 
 LATEST_KILL = 0.5
-ALONE = 0.7
+# Long enough for the conversations that the dead one had a message of in its hands.
+ALONE = 1.5
 CLIENTS_EACH = 4
 
 
