@@ -14,7 +14,7 @@ use agentphone::config::{Carrier, Config, LogFormat, Profile};
 use agentphone::db::Db;
 use agentphone::id::Ids;
 use agentphone::server::{self, Server};
-use agentphone::voice::engines;
+use agentphone::voice::{engine, engines};
 use agentphone::{http, network};
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -184,6 +184,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         _ => Profile::Development,
     };
     let mut config = Config::load(profile, arguments.config.as_deref(), std::env::vars())?;
+    engine::check(&config.voice)?;
     match arguments.command {
         Command::Engines { .. } => log_to_parent(),
         _ => log(&config, arguments.log.as_deref()),

@@ -121,6 +121,9 @@ pub struct Model {
     /// Requests under way at one upstream (or in the child) at a time; as many again may wait, more are turned away.
     #[serde(default)]
     pub concurrency: Option<usize>,
+    /// Tokens that an answer of the engine `llama` may be long, its question included.
+    #[serde(default)]
+    pub context: Option<usize>,
     /// Seconds without a byte after which an upstream is given up.
     #[serde(default)]
     pub timeout: Option<f64>,
@@ -171,32 +174,10 @@ impl Voice {
             .find_map(|(public, task)| (public == name).then_some(task))
     }
 
-    /// Refuses what cannot mean anything, naming the setting.
+    /// Refuses what cannot mean anything, naming the setting. What an upstream's URL may be, `voice/` knows.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         for (name, model) in &self.models {
-            let setting = format!("voice.models.{name:?}");
-            ensure!(
-                self.task_of(name, model).is_some(),
-                "{setting} needs a task: transcription, speech or chat"
-            );
-            if model.engine.is_built_in() {
-                ensure!(model.path.is_some(), "{setting} needs a path to its weights");
-                ensure!(model.url.is_empty(), "{setting} has a url, which only the engine \"openai\" takes");
-            } else {
-                ensure!(!model.url.is_empty(), "{setting} needs a url, such as [\"http://gpu-1:8000/v1\"]");
-            }
-            for url in &model.url {
-                let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-                ensure!(parsed.is_some(), "{setting}: {url:?} is no http or https URL");
-            }
-            for other in &model.fallback {
-                ensure!(
-                    self.models.contains_key(other),
-                    "{setting} falls back to {other:?}, which is not configured"
-                );
-            }
-            ensure!(model.concurrency != Some(0), "{setting}: concurrency must be at least 1");
-            ensure!(model.timeout.is_none_or(|seconds| seconds > 0.0), "{setting}: timeout must be above 0");
+            self.check_model(name, model)?;
         }
         for (public, stand_in) in &self.stand_ins {
             let setting = format!("voice.stand_ins.{public:?}");
@@ -210,5 +191,56 @@ impl Voice {
             );
         }
         Ok(())
+    }
+
+    fn check_model(&self, name: &str, model: &Model) -> anyhow::Result<()> {
+        let setting = format!("voice.models.{name:?}");
+        ensure!(self.task_of(name, model).is_some(), "{setting} needs a task: transcription, speech or chat");
+        if model.engine.is_built_in() {
+            ensure!(model.path.is_some(), "{setting} needs a path to its weights");
+            ensure!(model.url.is_empty(), "{setting} has a url, which only the engine \"openai\" takes");
+        } else {
+            ensure!(!model.url.is_empty(), "{setting} needs a url, such as [\"http://gpu-1:8000/v1\"]");
+        }
+        for other in &model.fallback {
+            ensure!(
+                self.models.contains_key(other),
+                "{setting} falls back to {other:?}, which is not configured"
+            );
+        }
+        ensure!(model.concurrency != Some(0), "{setting}: concurrency must be at least 1");
+        ensure!(model.context != Some(0), "{setting}: context must be at least 1");
+        ensure!(
+            model.context.is_none() || model.engine == EngineKind::Llama,
+            "{setting} has a context, which only the engine \"llama\" takes"
+        );
+        ensure!(model.timeout.is_none_or(|seconds| seconds > 0.0), "{setting}: timeout must be above 0");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Profile};
+
+    fn load(model: &str) -> anyhow::Result<Config> {
+        let models = format!("{{ small = {{ {model} }} }}");
+        Config::load(Profile::Development, None, [("AGENTPHONE_VOICE_MODELS".to_owned(), models)])
+    }
+
+    #[test]
+    fn only_llama_takes_a_context_and_none_of_nothing() {
+        let llama = "engine = 'llama', path = 'small.gguf'";
+        let context = |model: &str| load(model).unwrap().voice.models["small"].context;
+        assert_eq!(context(&format!("{llama}, context = 8192")), Some(8_192));
+        assert_eq!(context(llama), None);
+        for other in [
+            format!("{llama}, context = 0"),
+            "engine = 'piper', path = 'a.onnx', context = 4096".to_owned(),
+            "engine = 'openai', task = 'chat', url = ['http://a/v1'], context = 4096".to_owned(),
+        ] {
+            let error = load(&other).unwrap_err().to_string();
+            assert!(error.contains("voice.models.\"small\"") && error.contains("context"), "{error}");
+        }
     }
 }

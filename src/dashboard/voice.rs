@@ -68,14 +68,19 @@ fn trial(id: &str, title: &str, missing: &str, is_there: bool, form: &Markup, co
     }
 }
 
+/// The first model that answers. The code beside a trial names it, as the choice does; the script keeps them the same.
+fn first<'a>(models: &[&'a Name]) -> Option<&'a str> {
+    models.iter().find(|name| name.label().is_some()).map(|name| name.id.as_str())
+}
+
 fn model_choice(id: &str, models: &[&Name]) -> Markup {
-    let first = models.iter().position(|name| name.label().is_some());
+    let first = first(models);
     html! {
         div.field {
             label for={ (id) "-model" } { "Model" }
             select id={ (id) "-model" } name="model" {
-                @for (place, name) in models.iter().enumerate() {
-                    option value=(name.id) disabled[name.label().is_none()] selected[Some(place) == first] {
+                @for name in models {
+                    option value=(name.id) disabled[name.label().is_none()] selected[Some(name.id.as_str()) == first] {
                         (name.id) " — " (name.label().unwrap_or("not configured"))
                     }
                 }
@@ -98,9 +103,9 @@ fn listening(app: &App) -> Markup {
         audio data-part="audio" controls hidden {}
         p.text.heard data-part="heard" data-empty="What is heard appears here." dir="auto" {}
     };
-    let is_there = models.iter().any(|name| name.label().is_some());
-    let code = code::transcription(&app.origin(), &app.config.voice.transcription);
-    trial("listening", "Speech to text", "No model transcribes here yet.", is_there, &form, &code)
+    let first = first(&models);
+    let code = code::transcription(&app.origin(), first.unwrap_or(&app.config.voice.transcription));
+    trial("listening", "Speech to text", "No model transcribes here yet.", first.is_some(), &form, &code)
 }
 
 fn speaking(app: &App) -> Markup {
@@ -182,7 +187,7 @@ fn chatting(app: &App) -> Markup {
         }
         p.state data-part="state" role="status" {}
     };
-    let is_there = models.iter().any(|name| name.label().is_some());
-    let code = code::chat(&app.origin(), &app.config.voice.chat);
-    trial("chatting", "Chat", "No model answers questions here yet.", is_there, &form, &code)
+    let first = first(&models);
+    let code = code::chat(&app.origin(), first.unwrap_or(&app.config.voice.chat));
+    trial("chatting", "Chat", "No model answers questions here yet.", first.is_some(), &form, &code)
 }

@@ -17,6 +17,7 @@ from test_access import serious
 
 SAID = "We open at nine. Please call back."
 MODELS = """{{ "Qwen3-Next-80B" = {{ engine = "openai", url = ["{url}"], model = "peer/chat" }},
+ "small" = {{ engine = "openai", task = "chat", url = ["{url}"], model = "peer/small" }},
  "whisper-large-v3" = {{ engine = "openai", url = ["{url}"], model = "peer/whisper" }},
  "orpheus" = {{ engine = "openai", url = ["{url}"], model = "peer/orpheus", voices = ["tara", "jana"] }} }}"""
 
@@ -133,6 +134,25 @@ def test_an_answer_comes_word_by_word_and_can_be_stopped(show, upstream) -> None
     expect(part(page, "chatting", "state")).to_contain_text(re.compile(r"openai peer/chat · first word after .*2 tokens"))
     said = [message["content"] for message in upstream.get("/_seen").body[-1]["json"]["messages"]]
     assert said == ["one two three four", "one two", "And again"], "it remembers"
+
+
+def test_the_code_names_what_is_chosen(show) -> None:
+    page = show()
+
+    def named(section, setting):
+        """What the code of a section, as it is shown and as it is copied, says for a setting."""
+        shown = page.locator(f"#{section} pre code").all_text_contents()
+        copied = page.locator(f"#{section} [data-copy]").evaluate_all("all => all.map(one => one.dataset.copy)")
+        assert shown == copied and len(shown) == 3
+        return [re.search(rf"""\b{setting}"?[=:] ?["']([^"']+)""", code).group(1) for code in shown]
+
+    assert named("chatting", "model") == ["Qwen3-Next-80B"] * 3
+    page.locator("#chatting-model").select_option("small")
+    assert named("chatting", "model") == ["small"] * 3
+    assert named("listening", "model") == ["whisper-large-v3"] * 3, "another section's stay"
+    assert (named("speaking", "model"), named("speaking", "voice")) == (["orpheus"] * 3, ["tara"] * 3)
+    page.get_by_role("combobox", name="Voice").select_option("jana")
+    assert (named("speaking", "model"), named("speaking", "voice")) == (["orpheus"] * 3, ["jana"] * 3)
 
 
 def test_a_failure_is_told_and_the_question_stays(show, upstream) -> None:

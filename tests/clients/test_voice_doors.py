@@ -265,10 +265,52 @@ def test_an_engine_that_is_gone_after_the_first_byte(account, rough) -> None:
     assert account.http.post(CHAT, json=ASKED).json()["choices"][0]["message"]["content"] == "We open at nine.", "others go on"
 
 
-def test_an_engine_that_tells_an_error_within_its_stream(account, rough) -> None:
-    rough.rules({"pieces": ['data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n', 'data: {"error":{"message":"out of luck"}}\n\n']})
-    seen = events(account.http.post(CHAT, json=ASKED | {"model": "rough-chat", "stream": True}))
-    assert len(seen) == 2 and json.loads(seen[1])["error"]["message"] == "out of luck"
+def streamed(text: str, **error) -> dict:
+    """A rule: these words, if there are any, and then an error, all in one stream."""
+    chunk = json.dumps({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]})
+    return {"pieces": [f"data: {it}\n\n" for it in ([chunk] if text else []) + [json.dumps({"error": error}), "[DONE]"]]}
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "code"),
+    [
+        ({"message": "out of luck at http://10.0.0.7:8000 with sk-secret"}, "server_error", "backend_error"),
+        ({"message": "too long", "code": "context_length_exceeded"}, "invalid_request_error", "context_length_exceeded"),
+        ({"message": "too many", "code": 429}, "rate_limit_error", "rate_limit_exceeded"),
+    ],
+)
+def test_an_engine_that_tells_an_error_within_its_stream(error, kind, code, account, rough) -> None:
+    rough.rules(streamed("a", **error))
+    answer = account.http.post(CHAT, json=ASKED | {"model": "rough-chat", "stream": True})
+    first, last = (json.loads(it) for it in events(answer))
+    assert answer.status_code == 200 and first["choices"][0]["delta"]["content"] == "a"
+    assert list(last["error"]) == ["message", "type", "code", "param"]
+    assert (last["error"]["type"], last["error"]["code"]) == (kind, code)
+    assert "10.0.0.7" not in answer.text and "sk-secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "kind", "code"),
+    [
+        ({"message": "too long", "code": "context_length_exceeded"}, 400, "invalid_request_error", "context_length_exceeded"),
+        ({"message": "no such tool", "code": 400}, 400, "invalid_request_error", "invalid_request"),
+        ({"message": "too many", "type": "rate_limit_error"}, 429, "rate_limit_error", "rate_limit_exceeded"),
+        ({"message": "out of luck at 10.0.0.7"}, 500, "server_error", "backend_error"),
+    ],
+)
+def test_an_error_in_place_of_the_first_event_is_an_answer_like_any_other(error, status, kind, code, account, rough) -> None:
+    rough.rules(streamed("", **error))
+    answer = account.http.post(CHAT, json=ASKED | {"model": "rough-chat", "stream": True}, headers=SDK)
+    assert_nested(answer, status, kind, code)
+    assert "10.0.0.7" not in answer.text
+
+
+def test_a_stream_that_has_told_why_it_ends_gets_the_end_it_left_out(account, rough) -> None:
+    chunk = lambda delta, reason: "data: " + json.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}) + "\n\n"
+    rough.rules({"pieces": [chunk({"content": "a"}, None), chunk({}, "stop")]})
+    for _ in range(6):
+        seen = events(account.http.post(CHAT, json=ASKED | {"model": "rough-chat", "stream": True}))
+        assert len(seen) == 3 and seen[-1] == "[DONE]", "six in a row: none of them counts as a failure"
 
 
 def test_speech_that_breaks_off_is_no_whole_file(account, rough) -> None:

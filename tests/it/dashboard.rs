@@ -47,6 +47,17 @@ async fn the_meter_is_added_up_for_the_charts() {
     assert!(text.contains("<span class=\"label\">Sent</span><strong>2</strong>"), "{text}");
 }
 
+#[tokio::test]
+async fn the_code_of_the_voice_page_names_models_that_answer() {
+    let models = "{ small = { engine = 'openai', task = 'chat', url = ['http://127.0.0.1:1/v1'] } }";
+    let server = Setting::new().await.with("VOICE_MODELS", models).start().await;
+    let text = Browser::of(&server).await.page("/voice").await.replace("&quot;", "\"");
+    for named in [r#""model":"small","stream""#, r#"model="small", stream"#, "model: \"small\",\n  stream"] {
+        assert!(text.contains(named), "{named}: {text}");
+    }
+    assert!(text.contains("-F model='whisper-large-v3'"), "where none does, the public one: {text}");
+}
+
 /// Signs in as somebody who types this; answers the status.
 async fn sign_in(server: &TestServer, project: &str, password: &str) -> u16 {
     let fields = [("project", project), ("password", password)];

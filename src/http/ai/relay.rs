@@ -155,8 +155,9 @@ impl Relay {
             return Ok(());
         }
         let seen = Seen::read(data)?;
-        if let Some(error) = seen.error {
-            return Err(told(error.get()));
+        if seen.error.is_some() {
+            // Engines read the errors of their streams themselves; what they say may name what callers must not know.
+            return Err(Fault::Failed { message: "The engine failed".to_owned() });
         }
         let choices = seen.choices.as_deref().unwrap_or_default();
         self.finished |= choices.iter().any(|it| it.finish_reason.is_some());
@@ -186,15 +187,4 @@ impl Relay {
         self.done(&mut out);
         Ok(out.freeze())
     }
-}
-
-/// An error that an engine told within its stream.
-fn told(error: &str) -> Fault {
-    #[derive(Deserialize)]
-    struct Told {
-        message: String,
-    }
-    let told: Option<Told> = serde_json::from_str(error).ok();
-    let message = told.map(|it| it.message).or_else(|| serde_json::from_str(error).ok());
-    Fault::Failed { message: message.unwrap_or_else(|| "The engine failed".to_owned()) }
 }

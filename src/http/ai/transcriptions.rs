@@ -17,7 +17,7 @@ use super::transcript::{Transcript, TranscriptObject};
 use super::{events, name_engine};
 use crate::app::App;
 use crate::config::voice::Task;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::http::answer::AiErrors;
 use crate::http::extract::{Caller, Room};
 use crate::phone::voice_usage;
@@ -59,8 +59,7 @@ pub struct TranscriptionForm {
         content((TranscriptObject = "application/json"), (String = "text/plain"), (String = "text/event-stream"))), AiErrors))]
 pub async fn transcribe(State(app): State<App>, caller: Caller, mut form: Form) -> Result<Response> {
     let name = app.voice.model(Task::Transcription, form.model.as_deref())?;
-    let held = app.hearing.take(form.file.take().unwrap_or_default()).await;
-    let held = held.map_err(|error| Error::refused(Code::InvalidAudio, error.to_string()))?;
+    let held = app.hearing.take(form.file.take().unwrap_or_default()).await?;
     let mut measure = Measure::sound(&app, &caller, voice_usage::Task::Transcription, &name);
     let heard = measure.ran(name.listen(&listening(&form, &held)).await)?;
     let engine = measure.engine().to_owned();

@@ -15,7 +15,7 @@ pub(super) struct Llama {
 impl Llama {
     pub fn open(ordered: &Ordered, threads: usize) -> anyhow::Result<Self> {
         let together = ordered.concurrency.unwrap_or_else(|| together(ordered.engine));
-        let settings = Settings { threads, together, context: None };
+        let settings = Settings { threads, together, context: ordered.context };
         Ok(Self { name: ordered.name.clone(), model: Model::open(&ordered.path, settings)? })
     }
 }

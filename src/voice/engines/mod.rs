@@ -49,6 +49,8 @@ pub struct Ordered {
     pub path: PathBuf,
     /// Requests it works at together; none: as many as the engine is good for.
     pub concurrency: Option<usize>,
+    /// Tokens that an answer may be long, its question included; none: what the engine thinks best.
+    pub context: Option<usize>,
 }
 
 /// What is to be done, checked as far as every engine agrees.

@@ -1,6 +1,5 @@
-//! Asks one upstream after another until one answers. Once the first byte of an answer is there, nobody else is asked.
+//! Asks one upstream after another until one answers. Once an answer has begun (`opening`), nobody else is asked.
 
-use futures_util::StreamExt;
 use hyper::StatusCode;
 
 use super::super::Fault;
@@ -8,6 +7,7 @@ use super::Model;
 use super::answer::Answered;
 use super::error::Said;
 use super::lease::Lease;
+use super::opening::{NoAnswer, opening};
 use super::relay::{Form, Relay};
 use super::request::Call;
 use super::server::Silence;
@@ -21,16 +21,24 @@ const REST: u64 = 1;
 const LONGEST_REST: u64 = 60;
 
 /// An attempt that came to nothing.
-enum Setback {
+pub(super) enum Setback {
     /// Another upstream may do better.
     Elsewhere(Fault),
     Final(Fault),
 }
 
+impl Setback {
+    /// For where nobody else can be asked any more.
+    pub fn fault(self) -> Fault {
+        let (Elsewhere(fault) | Final(fault)) = self;
+        fault
+    }
+}
+
 use Setback::{Elsewhere, Final};
 
 impl Model {
-    /// What the first upstream that can answer answers to `call`, as soon as its first byte is there.
+    /// What the first upstream that can answer answers to `call`, as soon as it has begun.
     pub(super) async fn ask(&self, call: &Call, form: Form) -> Result<Relay, Fault> {
         let (mut tried, mut last) = (Vec::new(), None);
         while tried.len() < self.0.upstreams.len() {
@@ -58,7 +66,7 @@ impl Model {
         }
     }
 
-    /// An answer is one when it has the right form and its first byte is there.
+    /// An answer is one when it has the right form and begins well.
     async fn begin(&self, lease: Lease, answered: Answered, form: Form) -> Result<Relay, Setback> {
         let content_type = answered.content_type();
         let (headers, mut body) = (answered.headers, answered.body);
@@ -67,12 +75,13 @@ impl Model {
                 self.upset(lease, "the upstream answered with something else than was asked for"),
             ));
         }
-        match body.next().await {
-            Some(Ok(first)) if form.begins_with(&first) => {
-                Ok(Relay::new(self.clone(), lease, form, headers, content_type, first, body))
+        match opening(&mut body, form, self.0.settings.timeout).await {
+            Ok(first) => Ok(Relay::new(self.clone(), lease, form, headers, content_type, first, body)),
+            Err(NoAnswer::Nonsense) => {
+                Err(Elsewhere(self.upset(lease, "the upstream's answer makes no sense")))
             }
-            Some(Ok(_)) | None => Err(Elsewhere(self.upset(lease, "the upstream's answer makes no sense"))),
-            Some(Err(why)) => {
+            Err(NoAnswer::Error(said)) => Err(self.judged(lease, said.status(), said, None)),
+            Err(NoAnswer::BrokenOff(why)) => {
                 let fault = self.upset(lease, why.words());
                 Err(if why.is_slowness() { Final(fault) } else { Elsewhere(fault) })
             }
@@ -91,10 +100,15 @@ impl Model {
 
     /// What an answer means that is no success.
     async fn turned_down(&self, lease: Lease, answered: Answered) -> Setback {
-        let status = answered.status;
         let now = lease.server().clock.now();
         let wait = retry_after(&answered.headers, now).map(|wait| wait.as_secs());
         let said = Said::read(&answered.body.beginning(ERROR_BODY).await);
+        self.judged(lease, answered.status, said, wait)
+    }
+
+    /// What an error means, told as an answer or as an event of one, and for whom it counts. `wait`: the seconds for which
+    /// it asks to be left alone.
+    pub(super) fn judged(&self, lease: Lease, status: StatusCode, said: Said, wait: Option<u64>) -> Setback {
         if said.is_about_length() {
             lease.succeeded();
             return Final(self.refused(said, status));

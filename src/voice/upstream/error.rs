@@ -24,12 +24,28 @@ const ABOUT_LENGTH: [&str; 6] = [
     "maximum context",
 ];
 
+/// Words of codes and types, in small letters alone, and the status that goes with them. The protocol calls nearly
+/// everything an invalid request, so that comes last.
+const STATUSES: [(&str, StatusCode); 9] = [
+    ("ratelimit", StatusCode::TOO_MANY_REQUESTS),
+    ("insufficientquota", StatusCode::TOO_MANY_REQUESTS),
+    ("authentication", StatusCode::UNAUTHORIZED),
+    ("apikey", StatusCode::UNAUTHORIZED),
+    ("permission", StatusCode::FORBIDDEN),
+    ("notfound", StatusCode::NOT_FOUND),
+    ("invalidrequest", StatusCode::BAD_REQUEST),
+    ("badrequest", StatusCode::BAD_REQUEST),
+    ("unprocessable", StatusCode::BAD_REQUEST),
+];
+
 /// An error, as far as it could be read.
 #[derive(Default, Debug)]
 pub(super) struct Said {
     pub message: Option<String>,
     pub code: Option<String>,
     kind: Option<String>,
+    /// A code that is a status, as most servers of models of one's own write it.
+    status: Option<StatusCode>,
 }
 
 impl Said {
@@ -50,7 +66,17 @@ impl Said {
             message: message.map(|message| message.chars().take(SENTENCE).collect()),
             code: word(&error["code"]),
             kind: word(&error["type"]),
+            status: status(&error["code"]),
         }
+    }
+
+    /// The status that an answer with this error would have: an event has none.
+    pub fn status(&self) -> StatusCode {
+        let words = [&self.code, &self.kind].into_iter().flatten();
+        let words: Vec<String> = words.map(|word| word.to_lowercase().replace('_', "")).collect();
+        let told = STATUSES.iter().find(|(word, _)| words.iter().any(|it| it.contains(word)));
+        let told = self.status.or(told.map(|(_, status)| *status));
+        told.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// Whether it says that the request does not fit into the model.
@@ -61,6 +87,13 @@ impl Said {
             said == TOO_LONG || ABOUT_LENGTH.iter().any(|words| said.contains(words))
         })
     }
+}
+
+/// The status of an error, if `code` is one.
+fn status(code: &Value) -> Option<StatusCode> {
+    let number = code.as_u64().or_else(|| code.as_str()?.parse().ok())?;
+    let status = StatusCode::from_u16(u16::try_from(number).ok()?).ok()?;
+    (status.is_client_error() || status.is_server_error()).then_some(status)
 }
 
 impl Model {
@@ -85,15 +118,6 @@ impl Model {
             .unwrap_or_else(|| format!("the model refused the request with status {}", status.as_u16()));
         let code = if too_long { Some(TOO_LONG.to_owned()) } else { said.code };
         Fault::Refused { code, message }
-    }
-
-    /// An error in the middle of a stream. What our own child says is for callers.
-    pub(super) fn told_off(&self, said: Said) -> Fault {
-        let is_child = self.0.upstreams.iter().any(|upstream| upstream.server.address.is_child());
-        match said.message {
-            Some(message) if is_child => Fault::Failed { message },
-            Some(_) | None => self.failed("the upstream failed in the middle of its answer"),
-        }
     }
 
     /// A sentence of an upstream without its address and our key.
@@ -126,6 +150,26 @@ mod tests {
             assert_eq!(Said::of(&body).message.as_deref(), Some("no"), "{body}");
         }
         assert!(Said::read(b"<html>").message.is_none());
+    }
+
+    #[test]
+    fn knows_the_status_of_an_error_without_one() {
+        for (error, status) in [
+            (json!({"code": 429, "type": "x"}), 429),
+            (json!({"code": "503"}), 503),
+            (json!({"code": 200}), 500),
+            (json!({"code": 1301, "message": "no"}), 500),
+            (json!({"type": "invalid_request_error", "code": "invalid_api_key"}), 401),
+            (json!({"type": "invalid_request_error", "code": "model_not_found"}), 404),
+            (json!({"type": "invalid_request_error", "code": null}), 400),
+            (json!({"type": "BadRequestError"}), 400),
+            (json!({"type": "RateLimitError"}), 429),
+            (json!({"type": "tokens", "code": "rate_limit_exceeded"}), 429),
+            (json!({"type": "server_error"}), 500),
+            (json!("no"), 500),
+        ] {
+            assert_eq!(Said::of(&json!({ "error": error })).status().as_u16(), status, "{error}");
+        }
     }
 
     #[test]

@@ -22,13 +22,7 @@ impl Listen for Model {
     async fn listen(&self, listening: Listening) -> Result<BoxStream<'static, Result<Heard, Fault>>, Fault> {
         let mut relay = self.ask(&self.form(&listening), Form::Transcript).await?;
         if is_events(&relay.content_type) {
-            let hearing = Hearing {
-                model: self.clone(),
-                relay,
-                events: Events::default(),
-                told: Told::default(),
-                over: false,
-            };
+            let hearing = Hearing { relay, events: Events::default(), told: Told::default(), over: false };
             return Ok(stream::unfold(hearing, Hearing::next).boxed());
         }
         let whole = relay.whole(WHOLE).await?;
@@ -70,7 +64,6 @@ impl Model {
 
 /// Events on their way.
 struct Hearing {
-    model: Model,
     relay: Relay,
     events: Events,
     told: Told,
@@ -105,7 +98,7 @@ impl Hearing {
                 Err(Trouble::Nonsense) => {
                     Err(self.relay.nonsense("the upstream's transcript makes no sense"))
                 }
-                Err(Trouble::Error(said)) => Err(self.model.told_off(said)),
+                Err(Trouble::Error(said)) => Err(self.relay.told_off(said)),
             };
         }
         match self.relay.next().await.transpose()? {

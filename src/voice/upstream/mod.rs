@@ -3,7 +3,8 @@
 //! public name, answered by any of its addresses. Nothing here knows accounts, doors or the configuration's form.
 //!
 //! A request's way: `chat`, `speak` or `listen` writes a call; `ask` finds room (`pool`, `lease`, `breaker`), sends it
-//! (`server`, `connection`) and judges what comes back (`error`); `relay` passes the answer on as it comes.
+//! (`server`, `connection`) and judges what comes back (`opening`, `error`); `relay` passes the answer on as it comes and
+//! watches how it ends (`signs`).
 
 mod address;
 mod answer;
@@ -16,10 +17,12 @@ mod error;
 mod lease;
 mod listen;
 mod multipart;
+mod opening;
 mod pool;
 mod relay;
 mod request;
 mod server;
+mod signs;
 mod speak;
 mod state;
 mod transcript;

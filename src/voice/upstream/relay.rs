@@ -1,5 +1,5 @@
 //! The body of a good answer on its way to the caller: bytes as they come, and a fault where it breaks off. Who drops
-//! it closes the connection, and the upstream knows.
+//! it closes the connection, and the upstream knows. What a stream says of itself (`signs`) decides how it ended.
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,9 @@ use hyper::HeaderMap;
 use super::super::Fault;
 use super::Model;
 use super::answer::Body;
+use super::error::Said;
 use super::lease::Lease;
+use super::signs::Signs;
 
 /// What an answer should be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,7 +69,9 @@ pub(super) struct Relay {
     pub content_type: String,
     first: Option<Bytes>,
     body: Body,
-    tail: Tail,
+    signs: Signs,
+    /// What is said next: an error whose event came together with good ones.
+    fault: Option<Fault>,
 }
 
 impl Relay {
@@ -89,7 +93,8 @@ impl Relay {
             content_type,
             first: Some(first),
             body,
-            tail: Tail::default(),
+            signs: Signs::default(),
+            fault: None,
         }
     }
 
@@ -122,6 +127,33 @@ impl Relay {
             None => self.model.failed(what),
         }
     }
+
+    /// An error that the upstream told in the middle of its answer, judged like an answer that says it.
+    pub fn told_off(&mut self, said: Said) -> Fault {
+        match self.lease.take() {
+            Some(lease) => self.model.judged(lease, said.status(), said, None).fault(),
+            None => self.model.failed("the upstream failed"),
+        }
+    }
+
+    /// What of `chunk` goes on to the caller: of events those before an error.
+    fn passed(&mut self, chunk: Bytes) -> Result<Bytes, Fault> {
+        if self.form != Form::Events {
+            return Ok(chunk);
+        }
+        if let Some(error) = self.signs.read(&chunk) {
+            let fault = self.told_off(error.said);
+            if error.at == 0 {
+                return Err(fault);
+            }
+            self.fault = Some(fault);
+            return Ok(chunk.slice(..error.at));
+        }
+        if self.signs.done {
+            self.good();
+        }
+        Ok(chunk)
+    }
 }
 
 impl Stream for Relay {
@@ -129,6 +161,9 @@ impl Stream for Relay {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if let Some(fault) = this.fault.take() {
+            return Poll::Ready(Some(Err(fault)));
+        }
         let chunk = match this.first.take() {
             Some(first) => Some(Ok(first)),
             None => ready!(this.body.poll_next_unpin(cx)),
@@ -140,68 +175,17 @@ impl Stream for Relay {
         match chunk {
             Some(Ok(chunk)) => {
                 lease.server().bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-                if this.form == Form::Events {
-                    this.tail.push(&chunk);
-                }
-                if this.tail.is_done() {
-                    this.good();
-                }
-                Poll::Ready(Some(Ok(chunk)))
+                Poll::Ready(Some(this.passed(chunk)))
             }
             Some(Err(why)) => Poll::Ready(Some(Err(this.nonsense(why.words())))),
-            None if this.form == Form::Events => {
+            // Some never say `[DONE]`.
+            None if this.form == Form::Events && !this.signs.finished => {
                 Poll::Ready(Some(Err(this.nonsense("the upstream broke off in the middle of its answer"))))
             }
             None => {
                 this.good();
                 Poll::Ready(None)
             }
-        }
-    }
-}
-
-/// The last bytes of a stream: enough to see `[DONE]` and the ends of lines behind it.
-#[derive(Default)]
-struct Tail(Vec<u8>);
-
-impl Tail {
-    const LENGTH: usize = 24;
-
-    fn push(&mut self, bytes: &[u8]) {
-        let new = &bytes[bytes.len().saturating_sub(Self::LENGTH)..];
-        let old = (self.0.len() + new.len()).saturating_sub(Self::LENGTH);
-        self.0.drain(..old);
-        self.0.extend_from_slice(new);
-    }
-
-    fn is_done(&self) -> bool {
-        let line = self.0.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-        line == b"data: [DONE]" || line == b"data:[DONE]"
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tail_does_not_take_words_for_the_end() {
-        let mut tail = Tail::default();
-        tail.push(b"data: {\"content\":\"they write data: [DONE]");
-        assert!(!tail.is_done());
-    }
-
-    #[test]
-    fn a_tail_sees_the_end_however_it_is_cut() {
-        let stream = b"data: {\"choices\":[]}\n\ndata: [DONE]\r\n\r\n";
-        let end = stream.len() - b"\r\n\r\n".len();
-        for size in 1..=stream.len() {
-            let mut tail = Tail::default();
-            for (number, piece) in stream.chunks(size).enumerate() {
-                assert!(!tail.is_done() || number * size >= end, "pieces of {size}");
-                tail.push(piece);
-            }
-            assert!(tail.is_done(), "pieces of {size}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod breaking;
 mod choosing;
+mod erring;
 mod leaving;
 pub mod peer;
 mod sound;

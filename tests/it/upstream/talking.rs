@@ -1,5 +1,6 @@
 //! Chat through an upstream, and what its refusals and its nonsense become.
 
+use agentphone::voice::upstream::Health;
 use agentphone::voice::{Chat, Fault};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -140,10 +141,35 @@ async fn nonsense_is_a_clear_fault() {
 
 #[tokio::test]
 async fn a_stream_that_ends_without_its_end_is_a_fault() {
+    let unfinished = "data: {\"choices\":[{\"finish_reason\":null,\"delta\":{\"content\":\"a\"}}]}\n\n";
+    for pieces in [vec!["data: {\"choices\":[]}\n\n"], vec![unfinished, unfinished]] {
+        let peer = Peer::start();
+        peer.rules(json!([{ "pieces": pieces }])).await;
+        let answer = model(&[&peer]).chat(question("hi", true)).await.unwrap();
+        let (text, fault) = read(answer).await;
+        assert_eq!(text, pieces.concat());
+        assert!(matches!(fault, Some(Fault::Failed { .. })), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_told_why_it_ends_need_not_say_done() {
     let peer = Peer::start();
-    peer.rules(json!([{ "pieces": ["data: {\"choices\":[]}\n\n"] }])).await;
-    let answer = model(&[&peer]).chat(question("hi", true)).await.unwrap();
-    let (text, fault) = read(answer).await;
-    assert_eq!(text, "data: {\"choices\":[]}\n\n");
-    assert!(matches!(fault, Some(Fault::Failed { .. })), "{fault:?}");
+    let pieces = [
+        "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\n",
+        "data: {\"choices\":[{\"delta\":{},\"finish_",
+        "reason\": \"stop\"}]}\n\n",
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n",
+    ];
+    peer.rules(json!([{ "pieces": pieces }])).await;
+    let (upstreams, _) = upstreams();
+    let model = upstreams.model(settings(vec![peer.address()]));
+    for _ in 0..6 {
+        assert_eq!(said(&model, "hi", true).await, Ok(pieces.concat()));
+    }
+    let state = &upstreams.state()[0];
+    assert_eq!((state.health, state.failures, state.under_way), (Health::Healthy, 0, 0));
+    // Breaking off is another matter: the rest of the answer is lost.
+    peer.rules(json!([{ "pieces": pieces, "drop": 3 }])).await;
+    assert!(said(&model, "hi", true).await.is_err());
 }
