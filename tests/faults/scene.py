@@ -60,6 +60,7 @@ class Scene:
         self.number_count = numbers
         self.stack = ExitStack()
         self.acknowledged = []
+        self.ledger = []
 
     def __enter__(self):
         with self.stack:
@@ -112,20 +113,27 @@ class Scene:
     def verdict(self, limit=120):
         """Waits for rest, keeps the three records beside the run's files, and judges them."""
         messages = list(messages_at_rest(self.api(), self.numbers, self.sim, limit).values())
-        ledger = self.sim.whole_ledger()
+        ledger = self.ledger = self.sim.whole_ledger()
         promises = [promise.as_dict() for promise in self.acknowledged]
         for name, lines in (("acknowledged", promises), ("ledger", ledger), ("messages", messages)):
             (self.folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         return judge(promises, ledger, messages)
 
-    def conclude(self, outcome, limit=120):
-        """Adds the verdict to the outcome and gives the outcome."""
+    def taken(self):
+        """The texts that the network accepted, in order, as the verdict read them."""
+        return [entry for entry in self.ledger if entry["direction"] == "out" and entry["outcome"] == "accepted"]
+
+    def conclude(self, outcome, *checks, limit=120):
+        """Adds the verdict to the outcome, then what `checks` require of outcome and scene; gives the outcome."""
         verdict = self.verdict(limit)
         outcome.figures |= verdict.figures()
         outcome.require(verdict.acknowledged > 0, "nothing was acknowledged, so nothing was tested")
+        outcome.require(verdict.refused == 0, f"the network refused {verdict.refused}, and no fault asked it to")
         for kind in ("lost", "doubled", "disordered", "untrue"):
             count = len(getattr(verdict, kind))
             outcome.require(count == 0, f"{count} {kind}: {outcome.figures.get(kind + '_examples')}")
+        for check in checks:
+            check(outcome, self)
         if outcome.problems:
             outcome.figures["server_log_tail"] = self.server.log.read_text(errors="replace")[-3000:].splitlines()
         return outcome

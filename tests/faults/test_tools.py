@@ -20,7 +20,7 @@ from faults import disk
 from faults.refusal import shape_problem
 from faults.verdict import judge
 from harness.api import Answer
-from harness.load import phone_number, through_api
+from harness.load import Alternating, phone_number, through_api
 from harness.preload import compiled, loading
 
 WRITER = """
@@ -78,10 +78,24 @@ class VerdictOnMadeUpRecords(unittest.TestCase):
     def test_lost_when_another_text_arrived(self):
         self.assertIn("a", judge([promise("a")], [entry("a", "hello 7")], [message("a")]).lost)
 
-    def test_unconfirmed_is_not_lost(self):
+    def test_lost_when_it_failed_without_a_refusal(self):
         queued = promise("a", answered="queued")
-        self.assertTrue(judge([queued], [], [message("a", "unconfirmed")]).clean)
-        self.assertTrue(judge([queued], [entry("a", outcome="withheld")], [message("a", "unconfirmed")]).clean)
+        verdict = judge([queued], [], [message("a", "failed")])
+        self.assertTrue("a" in verdict.lost and "a" in verdict.untrue)
+        verdict = judge([queued], [entry("a", outcome="refused")], [message("a", "failed")])
+        self.assertEqual((verdict.clean, verdict.refused), (True, 1), verdict.figures())
+
+    def test_unconfirmed_stands_only_while_the_network_withholds_its_answer(self):
+        queued, unconfirmed = promise("a", answered="queued"), message("a", "unconfirmed")
+        self.assertTrue(judge([queued], [entry("a", outcome="withheld")], [unconfirmed]).clean)
+        for ledger in ([], [entry("a", outcome="refused")], [entry("b", "hello 2", outcome="withheld")]):
+            verdict = judge([queued], ledger, [unconfirmed])
+            self.assertTrue("a" in verdict.lost and "a" in verdict.untrue, verdict.figures())
+        verdict = judge([queued], [entry("a")], [unconfirmed])
+        self.assertEqual((list(verdict.lost), list(verdict.untrue)), ([], ["a"]))
+
+    def test_lost_when_its_status_is_none_of_an_outbound_message(self):
+        self.assertIn("a", judge([promise("a")], [entry("a")], [message("a", "received")]).lost)
 
     def test_doubled_when_taken_twice(self):
         for outcome in ("accepted", "withheld"):
@@ -104,6 +118,8 @@ class VerdictOnMadeUpRecords(unittest.TestCase):
         self.assertIn("a", judge([], [entry("a")], [message("a", "failed")]).untrue)
         self.assertIn("a", judge([], [], [message("a", "sent")]).untrue)
         self.assertIn("a", judge([], [], [message("a", "sending")]).untrue)
+        self.assertIn("a", judge([], [], [message("a", "failed")]).untrue)
+        self.assertIn("a", judge([], [], [message("a", "unconfirmed")]).untrue)
 
 
 class Refusals(unittest.TestCase):
@@ -127,6 +143,74 @@ class PhoneNumbers(unittest.TestCase):
         drawn = {phone_number(r, w, p, g) for r in (0, 1, 199) for w in (0, 7) for p in range(20) for g in (0, 1)}
         self.assertEqual(len(drawn), 3 * 2 * 20 * 2)
         self.assertTrue(all(len(number) == 12 for number in drawn))
+
+
+class TwoServers:
+    """Two stand-ins that keep who was asked what; one breaks when it was asked often enough."""
+
+    def __init__(self, breaks_after=None):
+        self.asked, self.breaks_after = [], breaks_after
+
+    def api(self, place):
+        return OneServer(self, place)
+
+
+class OneServer:
+    def __init__(self, both, place):
+        self.both, self.place = both, place
+
+    def post(self, path, body):
+        text = body["body"]
+        if self.place == 0 and self.both.breaks_after is not None and len(self.both.asked) >= self.both.breaks_after:
+            raise ConnectionError(text)
+        self.both.asked.append((self.place, path.split("/")[1], body.get("to") or body["to_number"], text))
+        return Answer(200, {}, {"id": f"msg_{len(self.both.asked)}", "status": "sent"})
+
+    def close(self):
+        pass
+
+
+class AlternatingLoads(unittest.TestCase):
+    NUMBERS = [{"id": "num_1", "phoneNumber": "+12065550100"}]
+
+    def run_until(self, both, count):
+        load = Alternating([[both.api(0), both.api(1)]], self.NUMBERS, "x", 3, pause=0.001).start()
+        deadline = time.monotonic() + 10
+        while len(both.asked) < count and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return load, load.stop()
+
+    def test_one_conversation_goes_to_and_fro_through_both_doors(self):
+        both = TwoServers()
+        load, promises = self.run_until(both, 8)
+        self.assertEqual([(place, door) for place, door, _, _ in both.asked[:5]],
+                         [(0, "v1"), (1, "v1"), (0, "api"), (1, "api"), (0, "v1")])
+        self.assertEqual(len({recipient for _, _, recipient, _ in both.asked}), 1)
+        self.assertEqual([text for *_, text in both.asked], sorted(text for *_, text in both.asked))
+        self.assertEqual((load.shared, len(promises)), (1, len(both.asked)))
+
+    def test_it_goes_on_with_the_survivor_in_the_same_conversation(self):
+        both = TwoServers(breaks_after=5)
+        load, promises = self.run_until(both, 12)
+        self.assertEqual({place for place, *_ in both.asked[5:]}, {1})
+        self.assertEqual((len({promise.recipient for promise in promises}), load.broken), (1, 1))
+        self.assertLess(both.asked[4][3], both.asked[5][3])
+
+    def test_it_says_when_no_server_is_left(self):
+        class Gone(OneServer):
+            def post(self, path, body):
+                raise ConnectionError("gone")
+
+        load = Alternating([[Gone(None, 0), Gone(None, 1)]], self.NUMBERS, "x").start()
+        load.threads[0].join()
+        with self.assertRaises(ConnectionError):
+            load.stop()
+
+    def test_nobody_else_writes_to_its_people(self):
+        load = Alternating([[]] * 4, self.NUMBERS, "x", 5)
+        people = {load.conversation(index)[1] for index in range(4)}
+        others = {phone_number(r, w, p, g) for r in range(4, 7) for w in range(8) for p in range(20) for g in range(32)}
+        self.assertEqual((len(people), people & others), (4, set()))
 
 
 class Shims(unittest.TestCase):

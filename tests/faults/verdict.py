@@ -23,6 +23,7 @@ class Verdict:
 
     acknowledged: int = 0
     accepted: int = 0
+    refused: int = 0
     lost: dict = field(default_factory=dict)
     doubled: dict = field(default_factory=dict)
     disordered: dict = field(default_factory=dict)
@@ -35,7 +36,8 @@ class Verdict:
 
     def figures(self):
         """Counts for a report, with a few offenders of each kind."""
-        found = {"acknowledged": self.acknowledged, "accepted": self.accepted, "statuses": dict(self.statuses)}
+        found = {"acknowledged": self.acknowledged, "accepted": self.accepted, "refused": self.refused,
+                 "statuses": dict(self.statuses)}
         for kind in ("lost", "doubled", "disordered", "untrue"):
             offenders = getattr(self, kind)
             found[kind] = len(offenders)
@@ -45,27 +47,34 @@ class Verdict:
 
 
 def judge(acknowledged, ledger, messages):
-    """The verdict on plain records: dictionaries as they came off the wire.
+    """The verdict on plain records: dictionaries as they came off the wire, read when everything had come to rest.
 
     `acknowledged`: id, text, answered (the status in the 200). `ledger`: the network's entries in order.
     `messages`: every message the API shows, with id and status.
+
+    The network can always be asked, and it tells of what it has accepted until it is heard. So at rest a message may
+    be `failed` only if the network refused it, and `unconfirmed` only while the network withholds its answer.
     """
     submits = [entry for entry in ledger if entry["direction"] == "out"]
     taken = [entry for entry in submits if entry["outcome"] in TAKEN]
     shown = {message["id"]: message for message in messages}
-    verdict = Verdict(len(acknowledged), sum(entry["outcome"] == "accepted" for entry in submits))
-    standing = {entry["message_id"]: entry for entry in taken if entry["outcome"] == "accepted"}
+    by_outcome = defaultdict(dict)
+    for entry in submits:
+        by_outcome[entry["outcome"]][entry["message_id"]] = entry
+    verdict = Verdict(len(acknowledged), *(sum(entry["outcome"] == outcome for entry in submits)
+                                           for outcome in ("accepted", "refused")))
     for promise in acknowledged:
-        judge_promise(verdict, promise, shown.get(promise["id"]), standing.get(promise["id"]))
+        judge_promise(verdict, promise, shown.get(promise["id"]), by_outcome)
     find_doubled(verdict, taken)
     find_disordered(verdict, taken)
-    find_untrue(verdict, shown, standing)
+    find_untrue(verdict, shown, by_outcome)
     return verdict
 
 
-def judge_promise(verdict, promise, message, entry):
-    """An acknowledged message must be shown, must not wait for ever, and must be in the ledger if it counts as sent."""
+def judge_promise(verdict, promise, message, by_outcome):
+    """An acknowledged message must be shown, must not wait for ever, and must be in the ledger: taken, or refused."""
     name = promise["id"]
+    entry = by_outcome["accepted"].get(name)
     verdict.statuses[message["status"] if message else "missing"] += 1
     if message is None:
         verdict.lost[name] = "acknowledged, but the API does not know it"
@@ -75,6 +84,12 @@ def judge_promise(verdict, promise, message, entry):
         verdict.lost[name] = "answered sent, but not accepted in the ledger"
     elif message["status"] in ARRIVED and entry is None:
         verdict.lost[name] = f"{message['status']}, but not accepted in the ledger"
+    elif message["status"] == "failed" and name not in by_outcome["refused"]:
+        verdict.lost[name] = "failed, but the network refused nothing of it"
+    elif message["status"] == "unconfirmed" and entry is None and name not in by_outcome["withheld"]:
+        verdict.lost[name] = "unconfirmed, but the network never took it"
+    elif message["status"] not in (*ARRIVED, "failed", "unconfirmed"):
+        verdict.lost[name] = f"has a status that no outbound message has: {message['status']}"
     elif entry is not None and entry["body"] != promise["text"]:
         verdict.lost[name] = f"the ledger holds another text: {entry['body']!r}"
 
@@ -106,14 +121,20 @@ def find_disordered(verdict, taken):
         last[pair] = max(number, last.get(pair, -1))
 
 
-def find_untrue(verdict, shown, standing):
+def find_untrue(verdict, shown, by_outcome):
     """What the API says of any outbound message, acknowledged or not, must agree with the ledger."""
     for name, message in shown.items():
-        status = message["status"]
-        if status == "failed" and name in standing:
+        status, is_accepted = message["status"], name in by_outcome["accepted"]
+        if status == "failed" and is_accepted:
             verdict.untrue[name] = "failed, but the ledger has it as accepted"
-        elif status in ARRIVED and name not in standing:
+        elif status == "failed" and name not in by_outcome["refused"]:
+            verdict.untrue[name] = "failed, but the network refused nothing of it"
+        elif status in ARRIVED and not is_accepted:
             verdict.untrue[name] = f"{status}, but not accepted in the ledger"
+        elif status == "unconfirmed" and is_accepted:
+            verdict.untrue[name] = "unconfirmed, but the network has accepted it and says so"
+        elif status == "unconfirmed" and name not in by_outcome["withheld"]:
+            verdict.untrue[name] = "unconfirmed, but the network can tell that it never had it"
         elif status in ON_THE_WAY:
             verdict.untrue[name] = f"still {status} when everything had come to rest"
 

@@ -101,10 +101,63 @@ class Load:
         if answer.status != 200:
             self.other_answers.append((door, answer))
             self.stopping.wait(0.02)
-            return
+            return False
         name = answer.body.get("id") or answer.body["messageId"]
         self.acknowledged.append(Acknowledged(name, text, answer.body["status"], number["phoneNumber"], recipient,
                                               self.round, asked_at, time.monotonic()))
+        return True
+
+
+# Workers of an alternating load count from here, so that their people are nobody else's.
+ALTERNATING = 32
+
+
+@dataclass
+class Alternating(Load):
+    """Workers that hold one conversation each, through several servers in turn: the next text is asked for at another
+    server once this one is answered, so that every text is accepted after the one before it, wherever that was.
+
+    Here each of `apis` is a list, a connection to each server. When one breaks, the worker goes on with the others, in
+    the same conversation: what was not answered was asked for before what follows, and has to stand before it. From
+    then on it pauses, since what the dead server had in its hands holds the conversation up for a while.
+    """
+
+    pause: float = 0.01
+
+    def start(self):
+        self.servers = [set() for _ in self.apis]
+        return super().start()
+
+    def conversation(self, index):
+        """Who writes to whom: our number and the person's."""
+        return (self.numbers[index % len(self.numbers)],
+                phone_number(self.round, ALTERNATING + index, 0, 0))
+
+    @property
+    def shared(self):
+        """How many conversations more than one server has acknowledged texts of."""
+        return sum(len(servers) > 1 for servers in self.servers)
+
+    def _work(self, index, apis):
+        number, recipient = self.conversation(index)
+        left, count = list(enumerate(apis)), 0
+        while not self.stopping.is_set():
+            place, api = left[count % len(left)]
+            # Each server is asked at each door.
+            door = DOORS[count // len(apis) % len(DOORS)]
+            try:
+                if self._send(door, api, number, recipient, f"{self.name}r{self.round}a{index}n{count:06d}"):
+                    self.servers[index].add(place)
+            except ConnectionError:
+                self.broken += 1
+                left.remove((place, api))
+                if not left:
+                    raise
+            count += 1
+            if len(left) < len(apis):
+                self.stopping.wait(self.pause)
+        for _, api in left:
+            api.close()
 
 
 def phone_number(round_number, worker, person, generation):

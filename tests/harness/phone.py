@@ -3,7 +3,7 @@
 import time
 
 QUIET = 1.0
-UNSETTLED = ("queued", "sending")
+UNSETTLED = ("queued", "sending", "unconfirmed")
 
 
 def make_numbers(api, count, **wishes):
@@ -32,7 +32,7 @@ def all_messages(api, numbers):
 
 
 def messages_at_rest(api, numbers, network, limit=120):
-    """Every message, once none is queued or on its way and the ledger has stood still; or after `limit` seconds."""
+    """Every message, once none is on its way or in doubt and the ledger has stood still; or after `limit` seconds."""
     deadline = time.monotonic() + limit
     while True:
         network.await_quiet(deadline)

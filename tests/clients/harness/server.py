@@ -47,34 +47,24 @@ class PostgresDatabase:
         self._maintain(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
 
 
-class Server:
-    """One running `agentphone dev`."""
+class Program:
+    """One running process of the program, which says where it listens."""
 
-    def __init__(self, folder: pathlib.Path, settings: dict[str, str] | None = None, own_database: bool = False) -> None:
-        self.data = folder / "data"
-        self.data.mkdir(parents=True)
-        self.log = folder / "server.log"
-        self.database = None
-        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("AGENTPHONE_")}
-        self.environment |= {
-            "AGENTPHONE_LISTEN": "127.0.0.1:0",
-            "AGENTPHONE_DATA": str(self.data),
-            "AGENTPHONE_WEBHOOKS_RETRY_SCHEDULE": RETRY_SCHEDULE,
-            "AGENTPHONE_SEND_WAIT": SEND_WAIT,
-        }
-        if os.environ.get("TEST_POSTGRES_URL"):
-            self.database = PostgresDatabase(os.environ["TEST_POSTGRES_URL"])
-            self.environment["AGENTPHONE_DATABASE_URL"] = self.database.url
-        elif os.environ.get("TEST_DATABASE_URL") and not own_database:
-            self.environment["AGENTPHONE_DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
-        self.environment |= settings or {}
-        self.start()
+    command_line: tuple[str, ...]
+    environment: dict[str, str]
+    log: pathlib.Path
+    database: PostgresDatabase | None = None
+
+    @staticmethod
+    def plain_environment() -> dict[str, str]:
+        """This process's environment without settings of the program."""
+        return {key: value for key, value in os.environ.items() if not key.startswith("AGENTPHONE_")}
 
     def start(self) -> None:
         """Starts the program; once more on the same data, if it has ended."""
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            [binary(), "dev"],
+            [binary(), *self.command_line],
             env=self.environment,
             cwd=self.log.parent,
             stdin=subprocess.DEVNULL,
@@ -83,11 +73,10 @@ class Server:
         )
         threading.Thread(target=self._read, daemon=True).start()
         self.origin = self._address()
-        self.key = self._dev_key()
+        self._ready()
 
-    @property
-    def embedded(self) -> bool:
-        return "AGENTPHONE_DATABASE_URL" not in self.environment
+    def _ready(self) -> None:
+        """What is still to be found out once it listens."""
 
     def _read(self) -> None:
         with self.log.open("wb") as log:
@@ -107,7 +96,51 @@ class Server:
             time.sleep(0.02)
         time.sleep(0.1)
         self.stop()
-        raise RuntimeError(f"the server did not say where it listens:\n{''.join(self.lines)}")
+        raise RuntimeError(f"the program did not say where it listens:\n{''.join(self.lines)}")
+
+    def stop(self) -> int | None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_LIMIT)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.database:
+            self.database.drop()
+            self.database = None
+        return self.process.returncode
+
+
+class Server(Program):
+    """One running `agentphone dev`."""
+
+    command_line = ("dev",)
+
+    def __init__(self, folder: pathlib.Path, settings: dict[str, str] | None = None, own_database: bool = False) -> None:
+        self.data = folder / "data"
+        self.data.mkdir(parents=True)
+        self.log = folder / "server.log"
+        self.environment = self.plain_environment() | {
+            "AGENTPHONE_LISTEN": "127.0.0.1:0",
+            "AGENTPHONE_DATA": str(self.data),
+            "AGENTPHONE_WEBHOOKS_RETRY_SCHEDULE": RETRY_SCHEDULE,
+            "AGENTPHONE_SEND_WAIT": SEND_WAIT,
+        }
+        if os.environ.get("TEST_POSTGRES_URL"):
+            self.database = PostgresDatabase(os.environ["TEST_POSTGRES_URL"])
+            self.environment["AGENTPHONE_DATABASE_URL"] = self.database.url
+        elif os.environ.get("TEST_DATABASE_URL") and not own_database:
+            self.environment["AGENTPHONE_DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
+        self.environment |= settings or {}
+        self.start()
+
+    def _ready(self) -> None:
+        self.key = self._dev_key()
+
+    @property
+    def embedded(self) -> bool:
+        return "AGENTPHONE_DATABASE_URL" not in self.environment
 
     def _dev_key(self) -> str:
         path = self.data / "dev-key"
@@ -132,16 +165,3 @@ class Server:
         account = re.search(r"acct_[0-9a-z]+", printed)
         assert account, f"no account id in {printed!r}"
         return account.group(), self.command("key", "create", "--name", name, "--project", account.group())
-
-    def stop(self) -> int | None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(STOP_LIMIT)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        if self.database:
-            self.database.drop()
-            self.database = None
-        return self.process.returncode
