@@ -91,6 +91,8 @@ pub struct Outbound {
 pub struct Media {
     pub max_bytes: usize,
     pub wait_seconds: u64,
+    /// A URL; empty for a folder of the data folder.
+    pub store: String,
 }
 
 /// What holds for every iMessage line, unless its carrier says otherwise.

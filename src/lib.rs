@@ -36,6 +36,7 @@ pub mod clock;
 pub mod error;
 pub mod id;
 pub mod json;
+pub mod media_type;
 pub mod net;
 pub mod patch;
 pub mod signature;

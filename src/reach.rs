@@ -54,7 +54,8 @@ async fn ask(connection: &Connection, from: Option<String>, address: &str) -> Op
     let question = Question::Reach { from, address: address.to_owned() };
     match tokio::time::timeout(PATIENCE, connection.carrier.ask(question)).await {
         Ok(Answer::Reach { imessage, sms }) => Some((imessage, sms)),
-        Ok(Answer::Message(_) | Answer::Number(_) | Answer::Done | Answer::CannotTell) | Err(_) => None,
+        Ok(Answer::Message(_) | Answer::Number(_) | Answer::NoNumber | Answer::Done | Answer::CannotTell)
+        | Err(_) => None,
     }
 }
 

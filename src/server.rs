@@ -103,7 +103,7 @@ impl Server {
         let app = App::new(Parts {
             region,
             net: net::Client::new(policy(&config)?),
-            media: MediaStore::folder(&config.data.join("media"))?,
+            media: MediaStore::open(&config.media.store, &config.data)?,
             lines,
             carrier_order: config.carriers.iter().map(|carrier| carrier.name.clone()).collect(),
             carriers,
@@ -112,7 +112,7 @@ impl Server {
             live: Live::default(),
             totals: Totals::default(),
             meter: Meter::default(),
-            voice: engine::table(&config.voice, &upstreams, engines.as_ref().map(Child::socket)),
+            voice: engine::table(&config.voice, &upstreams, engines.as_ref().map(Child::socket))?,
             hearing: Hearing::new(config.voice.max_audio_seconds),
             upstreams,
             engines,

@@ -107,7 +107,8 @@ async fn find(app: &App, wish: &Wish) -> Result<Option<Found>> {
         }
         if wish.exactly.is_none() && connection.capabilities.makes_numbers {
             match fresh(app, connection, wish).await {
-                Ok(e164) => return Ok(Some(Found { carrier: name.clone(), e164, is_fresh: true })),
+                Ok(Some(e164)) => return Ok(Some(Found { carrier: name.clone(), e164, is_fresh: true })),
+                Ok(None) => {}
                 Err(error) => trouble = Some(error),
             }
         }
@@ -147,8 +148,8 @@ fn fits(number: &E164, wish: &Wish) -> bool {
     is_there && wish.area_code.as_deref().is_none_or(|area| number.area_code() == Some(area))
 }
 
-/// A number that the carrier makes for us.
-async fn fresh(app: &App, connection: &Connection, wish: &Wish) -> Result<E164> {
+/// A number that the carrier makes for us; `None` if it has none like that, which is no failure of it.
+async fn fresh(app: &App, connection: &Connection, wish: &Wish) -> Result<Option<E164>> {
     let question = Question::FreshNumber {
         country: wish.country.as_str().to_owned(),
         area_code: wish.area_code.clone(),
@@ -156,11 +157,11 @@ async fn fresh(app: &App, connection: &Connection, wish: &Wish) -> Result<E164> 
     };
     let number = match tokio::time::timeout(PATIENCE, connection.carrier.ask(question)).await {
         Ok(Answer::Number(text)) => E164::parse(&text, app.region).ok(),
+        Ok(Answer::NoNumber) => return Ok(None),
         Ok(Answer::Message(_) | Answer::Reach { .. } | Answer::Done | Answer::CannotTell) | Err(_) => None,
     };
-    let message =
-        format!("The carrier {} has no number for us right now; nothing was bought", connection.name);
-    number.ok_or_else(|| Error::refused(Code::Carrier, message))
+    let message = format!("The carrier {} gave no number; nothing was bought", connection.name);
+    number.map(Some).ok_or_else(|| Error::refused(Code::Carrier, message))
 }
 
 /// Stores the number as the account's; `None` if somebody else took it meanwhile.

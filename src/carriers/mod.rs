@@ -130,6 +130,8 @@ pub enum Answer {
         sms: bool,
     },
     Number(String),
+    /// There is no number like the one that was asked for, and that is certain.
+    NoNumber,
     Done,
     /// The carrier cannot say: it does not know, cannot be reached, or offers no such service.
     CannotTell,

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::extract::Caller;
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{Error, Place, Result};
 use crate::phone::idempotency::{self, Before, Use};
 
@@ -130,7 +131,8 @@ async fn store(app: &App, key: Use, answer: Result<Response>) -> Result<Response
         (200..300).contains(&status) || (400..500).contains(&status) && !matches!(status, 401 | 409 | 429);
     if storable {
         let now = app.clock.now();
-        let stored = app.db.write(move |tx| idempotency::answered(tx, &key, status, &body, now)).await;
+        let stored =
+            app.db.record(move |tx: &mut Tx<'_>| idempotency::answered(tx, &key, status, &body, now)).await;
         if let Err(error) = stored {
             tracing::warn!(%error, "the answer of an Idempotency-Key was not stored; it can be rebuilt");
         }

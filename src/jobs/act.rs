@@ -2,7 +2,6 @@
 //! hands one over twice; what is not known stays unconfirmed.
 
 use crate::app::App;
-use crate::channel::{Failure, FailureCode};
 use crate::db::Tx;
 use crate::phone::acts::{self, Handover};
 use crate::phone::messages::settle::Settlement;
@@ -13,15 +12,12 @@ use super::outbound;
 /// Hands over and records what became of it.
 pub async fn perform(app: &App, job: Job, handover: Handover) {
     let id = handover.id.clone();
-    let settlement = match app.carrier(&handover.carrier) {
-        Some(connection) => {
+    let settlement = match outbound::connection(app, handover.carrier.as_deref()) {
+        Ok(connection) => {
             let outcome = connection.carrier.submit(outbound::act(handover)).await;
             outbound::settlement(outcome, app.clock.now(), job.attempt)
         }
-        None => Settlement::Refused(Failure {
-            code: FailureCode::CarrierUnavailable,
-            reason: format!("The carrier {:?} of this number is not configured", handover.carrier),
-        }),
+        Err(failure) => Settlement::Refused(failure),
     };
     let now = app.clock.now();
     let unit = move |tx: &mut Tx<'_>| acts::settle(tx, now, &job, &id, &settlement);

@@ -82,7 +82,11 @@ async fn ask(app: &App, carried: Vec<Carried>) -> Result<(), String> {
         };
         match connection.carrier.ask(Question::Erase { messages }).await {
             Answer::Done => {}
-            Answer::Message(_) | Answer::Reach { .. } | Answer::Number(_) | Answer::CannotTell => {
+            Answer::Message(_)
+            | Answer::Reach { .. }
+            | Answer::Number(_)
+            | Answer::NoNumber
+            | Answer::CannotTell => {
                 return Err(format!("the carrier {name} did not say that it is done"));
             }
         }

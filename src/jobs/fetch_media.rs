@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Result;
+use crate::media_type;
+use crate::net::NetProblem;
 use crate::phone::media::{self, Media};
 use crate::queue::{self, Job};
 
@@ -13,6 +15,14 @@ use crate::queue::{self, Job};
 const ATTEMPTS: i64 = 5;
 
 const ERASED: &str = "its message was erased";
+
+/// Why there is no attachment.
+enum Trouble {
+    /// It may be had another time.
+    Again(String),
+    /// It is too large, or nothing that may be attached: that will not change.
+    Never(String),
+}
 
 struct Fetched {
     content_type: String,
@@ -28,9 +38,9 @@ pub async fn perform(app: &App, job: Job, media: Media) {
     let stored = match fetched {
         Ok(fetched) => match app.media.put(&media.token, fetched.bytes.clone()).await {
             Ok(()) => Ok(fetched),
-            Err(error) => Err(format!("it could not be stored: {error}")),
+            Err(error) => Err(Trouble::Again(format!("it could not be stored: {error}"))),
         },
-        Err(reason) => Err(reason),
+        Err(trouble) => Err(trouble),
     };
     let origin = app.origin();
     let now = app.clock.now();
@@ -46,8 +56,8 @@ pub async fn perform(app: &App, job: Job, media: Media) {
             };
             app.db.record(unit).await
         }
-        Err(reason) => {
-            app.db.record(move |tx: &mut Tx<'_>| again_or_never(tx, now, &job, &media, &reason)).await
+        Err(trouble) => {
+            app.db.record(move |tx: &mut Tx<'_>| again_or_never(tx, now, &job, &media, &trouble)).await
         }
     };
     if let Err(error) = recorded {
@@ -73,12 +83,16 @@ fn again_or_never(
     now: crate::clock::Time,
     job: &Job,
     media: &Media,
-    reason: &str,
+    trouble: &Trouble,
 ) -> Result<()> {
-    if job.attempt >= ATTEMPTS {
-        media::failed(tx, now, media)?;
-        return queue::finish(tx, job);
-    }
+    let reason = match trouble {
+        Trouble::Again(reason) if job.attempt < ATTEMPTS => reason,
+        Trouble::Again(reason) | Trouble::Never(reason) => {
+            tracing::info!(media = %media.id, %reason, "an attachment is given up");
+            media::failed(tx, now, media)?;
+            return queue::finish(tx, job);
+        }
+    };
     if job.attempt == 1 {
         media::release(tx, now, &media.message_id)?;
     }
@@ -86,28 +100,20 @@ fn again_or_never(
     queue::retry(tx, job, now + pause, reason, false)
 }
 
-async fn fetch(app: &App, media: &Media) -> Result<Fetched, String> {
-    let url = app.net.guard().check_url(&media.source_url).map_err(|problem| problem.to_string())?;
+async fn fetch(app: &App, media: &Media) -> Result<Fetched, Trouble> {
+    let again = |problem: &dyn std::fmt::Display| Trouble::Again(problem.to_string());
+    let url = app.net.guard().check_url(&media.source_url).map_err(|problem| again(&problem))?;
     let wait = Duration::from_secs(app.config.media.wait_seconds);
-    let got =
-        app.net.get(&url, wait, app.config.media.max_bytes).await.map_err(|problem| problem.to_string())?;
+    let got = app.net.get(&url, wait, app.config.media.max_bytes).await.map_err(|problem| match problem {
+        NetProblem::TooLarge { .. } => Trouble::Never(problem.to_string()),
+        other => again(&other),
+    })?;
     if !(200..300).contains(&got.status) {
-        return Err(format!("{url} answered {}", got.status));
+        return Err(Trouble::Again(format!("{url} answered {}", got.status)));
     }
-    let content_type = content_type(got.content_type.as_deref());
+    let content_type = media_type::attachable(got.content_type.as_deref(), &got.body)
+        .map_err(|problem| Trouble::Never(problem.to_string()))?;
     Ok(Fetched { file_name: file_name(&url, &content_type), content_type, bytes: got.body })
-}
-
-/// The type without parameters; what is no type is plain bytes.
-fn content_type(given: Option<&str>) -> String {
-    let kind = given.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_type = kind.split_once('/').is_some_and(|(class, name)| {
-        [class, name].iter().all(|part| {
-            !part.is_empty()
-                && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "+-._".contains(letter))
-        })
-    });
-    if is_type { kind } else { "application/octet-stream".to_owned() }
 }
 
 /// The last part of the URL's path, made harmless, with an ending that fits the type.
@@ -153,12 +159,5 @@ mod tests {
         assert_eq!(name("https://a.example/media/ab12", "image/jpeg"), "ab12.jpg");
         assert_eq!(name("https://a.example/..%2f..%2fetc", "text/x"), "_2f.._2fetc");
         assert_eq!(name("https://a.example/", "image/gif"), "attachment.gif");
-    }
-
-    #[test]
-    fn a_type_is_a_type_or_plain_bytes() {
-        assert_eq!(content_type(Some("Image/PNG; q=1")), "image/png");
-        assert_eq!(content_type(Some("nonsense")), "application/octet-stream");
-        assert_eq!(content_type(None), "application/octet-stream");
     }
 }

@@ -1,6 +1,8 @@
 //! Between the nouns and the carriers: a hand-over becomes a carrier's plain data, its outcome a settlement.
 
-use crate::carriers::{MessageRef, Outbound, Outcome, Target, Text};
+use crate::app::App;
+use crate::carriers::{Connection, MessageRef, Outbound, Outcome, Target, Text};
+use crate::channel::{Failure, FailureCode};
 use crate::clock::Time;
 use crate::id::MessageId;
 use crate::phone::acts::{self, Deed};
@@ -9,6 +11,18 @@ use crate::phone::messages::send::{self, Handover};
 use crate::phone::messages::settle::Settlement;
 
 use super::carrier_pause;
+
+/// The connection to a number's carrier; why nothing can leave where there is none.
+pub fn connection<'a>(app: &'a App, carrier: Option<&str>) -> Result<&'a Connection, Failure> {
+    let reason = match carrier {
+        Some(name) => match app.carrier(name) {
+            Some(connection) => return Ok(connection),
+            None => format!("The carrier {name:?} of this number is not configured"),
+        },
+        None => "The number was released before this could leave".to_owned(),
+    };
+    Err(Failure { code: FailureCode::CarrierUnavailable, reason })
+}
 
 /// `handover` as the carrier takes it.
 pub fn text(handover: Handover) -> Outbound {

@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::carriers::{Answer, Question};
-use crate::channel::{Failure, FailureCode};
+use crate::carriers::{Answer, Connection, Outcome, Question};
+use crate::channel::{Channel, Failure, FailureCode};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::MessageId;
+use crate::media_type;
 use crate::net::NetProblem;
 use crate::phone::events::Emitter;
 use crate::phone::messages::Message;
@@ -70,15 +71,16 @@ pub async fn hand_over(app: &App, job: Job, handover: Handover) -> Settlement {
         if handover.media_urls.is_empty() { None } else { Box::pin(unusable_media(app, &handover)).await };
     let settlement = match unusable {
         Some(failure) => Settlement::Refused(failure),
-        None => match app.carrier(&handover.carrier) {
-            Some(connection) => {
+        None => match outbound::connection(app, handover.carrier.as_deref()) {
+            Ok(connection) => {
+                let question = about(&id, None, handover.channel);
                 let outcome = connection.carrier.submit(outbound::text(handover)).await;
-                outbound::settlement(outcome, app.clock.now(), attempt)
+                let broke_off =
+                    matches!(outcome, Outcome::Unknown { .. }) && connection.capabilities.can_be_asked;
+                let known = if broke_off { Box::pin(ask_carrier(connection, question)).await } else { None };
+                outbound::settlement(known.unwrap_or(outcome), app.clock.now(), attempt)
             }
-            None => Settlement::Refused(Failure {
-                code: FailureCode::CarrierUnavailable,
-                reason: format!("The carrier {:?} of this number is not configured", handover.carrier),
-            }),
+            Err(failure) => Settlement::Refused(failure),
         },
     };
     app.settler.settle(job, id, settlement.clone()).await;
@@ -98,24 +100,27 @@ async fn unusable_media(app: &App, handover: &Handover) -> Option<Failure> {
 
 async fn first_unusable(app: &App, handover: &Handover) -> Option<Failure> {
     for text in &handover.media_urls {
-        let failure = |code, reason| Some(Failure { code, reason });
-        let url = match app.net.guard().check_url(text) {
-            Ok(url) => url,
-            Err(problem) => return failure(FailureCode::MediaNotUsable, format!("{text}: {problem}")),
-        };
-        let wait = Duration::from_secs(app.config.media.wait_seconds);
-        match app.net.get(&url, wait, app.config.media.max_bytes).await {
-            Ok(fetched) if (200..300).contains(&fetched.status) => {}
-            Ok(fetched) => {
-                return failure(FailureCode::MediaNotUsable, format!("{text} answered {}", fetched.status));
-            }
-            Err(problem @ NetProblem::TooLarge { .. }) => {
-                return failure(FailureCode::MediaTooLarge, format!("{text}: {problem}"));
-            }
-            Err(problem) => return failure(FailureCode::MediaNotUsable, format!("{text}: {problem}")),
+        if let Err((code, problem)) = look_at(app, text).await {
+            return Some(Failure { code, reason: format!("{text}: {problem}") });
         }
     }
     None
+}
+
+async fn look_at(app: &App, text: &str) -> Result<(), (FailureCode, String)> {
+    let unusable = |problem: String| (FailureCode::MediaNotUsable, problem);
+    let url = app.net.guard().check_url(text).map_err(|problem| unusable(problem.to_string()))?;
+    let wait = Duration::from_secs(app.config.media.wait_seconds);
+    let fetched = match app.net.get(&url, wait, app.config.media.max_bytes).await {
+        Ok(fetched) if (200..300).contains(&fetched.status) => fetched,
+        Ok(fetched) => return Err(unusable(format!("it answered {}", fetched.status))),
+        Err(problem @ NetProblem::TooLarge { .. }) => {
+            return Err((FailureCode::MediaTooLarge, problem.to_string()));
+        }
+        Err(problem) => return Err(unusable(problem.to_string())),
+    };
+    let kind = media_type::attachable(fetched.content_type.as_deref(), &fetched.body);
+    kind.map(drop).map_err(|problem| unusable(problem.to_string()))
 }
 
 /// The message was being handed over when its process ended: asks the carrier what it knows.
@@ -130,23 +135,30 @@ pub async fn ask(app: &App, job: Job, message: Message) {
         let reason = "The server stopped during the hand-over, and its carrier is gone".to_owned();
         return app.settler.settle(job, message.id, Settlement::Unconfirmed { reason }).await;
     };
-    let mut up = connection.up.clone();
-    // Until the line is back nobody can tell; the lease is ours meanwhile.
-    let _ = tokio::time::timeout(Duration::from_mins(2), up.wait_for(|up| *up)).await;
-    let question = Question::Message {
-        message_id: message.id.to_string(),
-        provider_id: message.provider_id.clone(),
-        channel: message.channel,
-    };
-    let settlement = match connection.carrier.ask(question).await {
-        Answer::Message(outcome) => outbound::settlement(outcome, app.clock.now(), 1),
-        Answer::Reach { .. } | Answer::Number(_) | Answer::Done | Answer::CannotTell => {
-            Settlement::Unconfirmed {
-                reason:
-                    "The server stopped during the hand-over, and the carrier cannot tell whether it has it"
-                        .to_owned(),
-            }
-        }
+    let question = about(&message.id, message.provider_id.clone(), message.channel);
+    let settlement = match ask_carrier(connection, question).await {
+        Some(outcome) => outbound::settlement(outcome, app.clock.now(), 1),
+        None => Settlement::Unconfirmed {
+            reason: "The server stopped during the hand-over, and the carrier cannot tell whether it has it"
+                .to_owned(),
+        },
     };
     app.settler.settle(job, message.id, settlement).await;
+}
+
+fn about(id: &MessageId, provider_id: Option<String>, channel: Channel) -> Question {
+    Question::Message { message_id: id.to_string(), provider_id, channel }
+}
+
+/// What became of a message that a carrier may or may not have; `None` where it cannot tell.
+async fn ask_carrier(connection: &Connection, question: Question) -> Option<Outcome> {
+    let mut up = connection.up.clone();
+    // Until the line is back nobody can tell; the lease is ours meanwhile.
+    let _ = tokio::time::timeout(queue::LEASE / 2, up.wait_for(|up| *up)).await;
+    match connection.carrier.ask(question).await {
+        Answer::Message(outcome) => Some(outcome),
+        Answer::Reach { .. } | Answer::Number(_) | Answer::NoNumber | Answer::Done | Answer::CannotTell => {
+            None
+        }
+    }
 }

@@ -31,10 +31,8 @@ impl Core {
                 Answer::Reach { imessage, sms: !address.contains('@') }
             }
             Question::FreshNumber { country, area_code, imessage } => {
-                match self.fresh_number(&country, area_code.as_deref(), imessage) {
-                    Some(number) => Answer::Number(number),
-                    None => Answer::CannotTell,
-                }
+                let number = self.fresh_number(&country, area_code.as_deref(), imessage);
+                number.map_or(Answer::NoNumber, Answer::Number)
             }
             Question::NumberReleased { number } => {
                 self.record(Event::LineGone(number));

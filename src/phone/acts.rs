@@ -166,7 +166,8 @@ fn check_number(conversation: &Conversation) -> Result<()> {
 #[derive(Clone, Debug)]
 pub struct Handover {
     pub id: ActId,
-    pub carrier: String,
+    /// `None`: its number was released while it waited.
+    pub carrier: Option<String>,
     pub from: String,
     pub to: Target,
     pub deed: Deed,
@@ -239,7 +240,8 @@ fn handover(tx: &mut Tx<'_>, act: Act) -> Result<Option<Handover>> {
         Kind::Background => Deed::Background { image_url: act.value },
         Kind::GroupName => Deed::GroupName { name: act.value.unwrap_or_default() },
     };
-    let (carrier, from) = (conversation.carrier, conversation.number);
+    let carrier = Some(conversation.carrier).filter(|_| conversation.number_status != "released");
+    let from = conversation.number;
     Ok(Some(Handover { id: act.id, carrier, from, to, deed }))
 }
 

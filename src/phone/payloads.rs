@@ -12,6 +12,8 @@ use crate::phone::conversations::{self, Conversation};
 use crate::phone::events::{Event, Kind};
 use crate::phone::messages::{self, Message};
 
+mod fitting;
+
 /// What payloads say of the surroundings of their messages, read for many at once.
 #[derive(Default)]
 pub struct Surroundings {
@@ -78,32 +80,7 @@ pub fn payload(
         "conversationState": state,
         "recentHistory": recent,
     });
-    Ok(fitting(payload))
-}
-
-/// Every body stays below what common receivers accept: the oldest history goes first.
-fn fitting(mut payload: Value) -> String {
-    const MOST: usize = 99_000;
-    loop {
-        let text = crate::json::stringify(&payload);
-        let over = text.len().saturating_sub(MOST);
-        let Some(Value::Array(history)) = payload.get_mut("recentHistory").filter(|_| over > 0) else {
-            return text;
-        };
-        if history.is_empty() {
-            return text;
-        }
-        let mut freed = 0;
-        let old = history
-            .iter()
-            .take_while(|item| {
-                let enough = freed >= over;
-                freed += crate::json::stringify(item).len();
-                !enough
-            })
-            .count();
-        history.drain(..old.max(1));
-    }
+    Ok(fitting::fitting(payload))
 }
 
 fn inbound(

@@ -35,6 +35,10 @@ mod dashboard;
 mod forms;
 // What carriers bring in.
 mod arrivals;
+// Contract 5.2, 10.2 and 15: numbers that are not to be had, how large a webhook gets, what may be attached.
+mod attachments;
+mod bodies;
+mod stock;
 // Contract 6 and 7: what only iMessage has.
 mod imessage;
 

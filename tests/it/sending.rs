@@ -40,11 +40,11 @@ async fn the_row_is_sending_before_the_carrier_sees_it() {
     assert_eq!((message.status, message.attempt), (Status::Sending, 1));
     // The same by way of the queue.
     server.line_down(true).await;
-    server.becomes(&direct, Status::Unconfirmed).await;
     let queued = server.send(&line, BOB, "later").await["id"].as_str().unwrap().to_owned();
     assert_eq!(server.message(&queued).await.status, Status::Queued);
     server.faults(json!({"withhold_next": 1})).await;
     server.line_down(false).await;
+    server.becomes(&direct, Status::Unconfirmed).await;
     server.advance(MOMENT);
     server.handed_over(2).await;
     assert_eq!(server.message(&queued).await.status, Status::Sending);
@@ -163,4 +163,32 @@ async fn a_refusal_is_an_answer() {
     let refused = server.send(&line, ADA, "no").await;
     assert_eq!((&refused["status"], &refused["error_code"]), (&json!("failed"), &json!("CARRIER_REJECTED")));
     assert_eq!(server.send(&line, ADA, "yes").await["status"], "sent");
+}
+
+#[tokio::test]
+async fn what_waited_when_its_number_was_released_does_not_leave_from_it() {
+    let server = TestServer::start().await;
+    let line = server.buy_number("sms").await;
+    server.send(&line, ADA, "first").await;
+    server.line_down(true).await;
+    let waiting = server.send(&line, ADA, "second").await;
+    server.delete(&format!("/v1/numbers/{}", line.id), 200).await;
+    server.line_down(false).await;
+    let failed = server.becomes(waiting["id"].as_str().unwrap(), Status::Failed).await;
+    assert_eq!(failed.error_code, Some(FailureCode::CarrierUnavailable));
+    assert_eq!(server.handed_over(1).await, ["first"]);
+}
+
+#[tokio::test]
+async fn a_hand_over_that_broke_off_is_asked_about_when_the_line_is_back() {
+    let server = impatient().await.start().await;
+    let line = server.buy_number("sms").await;
+    // The network has it, and its answer is lost with the line.
+    let id = begin_sending(&server, &line, json!({"accept_delay_ms": 3_600_000})).await;
+    server.line_down(true).await;
+    assert_eq!(server.message(&id).await.status, Status::Sending);
+    server.faults(json!({"accept_delay_ms": 0})).await;
+    server.line_down(false).await;
+    server.becomes(&id, Status::Sent).await;
+    assert_eq!(server.ledger().await.len(), 1, "it was handed over once");
 }

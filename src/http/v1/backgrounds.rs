@@ -19,6 +19,7 @@ use crate::http::acting::{self, Accepted};
 use crate::http::answer::Errors;
 use crate::http::extract::{Caller, Path, Snake};
 use crate::id::{AccountId, ActId, BackgroundId, ConversationId};
+use crate::media_type;
 use crate::phone::acts::{self, Kind};
 use crate::phone::backgrounds::{self, Background, Picture};
 use crate::phone::conversations::{self, Conversation};
@@ -219,14 +220,8 @@ async fn fetch(app: &App, url: &Url) -> Result<Bytes> {
 
 /// By its first bytes, whatever it says of itself.
 fn is_picture(bytes: &[u8]) -> bool {
-    let at = |from: usize, wanted: &[u8]| bytes.get(from..from + wanted.len()) == Some(wanted);
-    let heic = [b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"];
-    at(0, b"\xff\xd8\xff")
-        || at(0, b"\x89PNG\r\n\x1a\n")
-        || at(0, b"GIF87a")
-        || at(0, b"GIF89a")
-        || at(0, b"RIFF") && at(8, b"WEBP")
-        || at(4, b"ftyp") && heic.iter().any(|brand| at(8, *brand))
+    const PICTURES: [&str; 5] = ["image/jpeg", "image/png", "image/gif", "image/webp", "image/heic"];
+    media_type::of_bytes(bytes).is_some_and(|kind| PICTURES.contains(&kind))
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ pub struct NewNumber {
     /// Exactly this one, from the inventory.
     phone_number: Option<String>,
     country: Option<Country>,
-    #[schema(pattern = "^[2-9][0-9]{2}$")]
+    #[schema(pattern = "^[0-9]{3}$")]
     area_code: Option<String>,
     #[schema(value_type = Option<String>)]
     agent_id: Option<AgentId>,

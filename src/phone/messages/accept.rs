@@ -399,7 +399,7 @@ fn handover(
 ) -> Handover {
     Handover {
         message_id: draft.id.clone(),
-        carrier: line.carrier.clone(),
+        carrier: Some(line.carrier.clone()),
         attempt: 1,
         from: line.e164.clone(),
         to,

@@ -58,7 +58,8 @@ pub struct Draft {
 #[derive(Clone, Debug)]
 pub struct Handover {
     pub message_id: MessageId,
-    pub carrier: String,
+    /// `None`: its number was released while it waited, and may be somebody else's by now.
+    pub carrier: Option<String>,
     pub attempt: i64,
     pub from: String,
     pub to: Target,
@@ -101,7 +102,7 @@ pub fn begin_all(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<HashMap<MessageI
     let claimed = claim(tx, ids)?;
     let carriers = carriers(tx, claimed.iter().map(|claimed| &claimed.number))?;
     for Claimed { mut handover, number, conversation, reply_unresolved } in claimed {
-        handover.carrier = carriers.get(&number).cloned().unwrap_or_default();
+        handover.carrier = carriers.get(&number).cloned();
         if handover.channel == Channel::Imessage {
             thread(tx, &mut handover, &conversation, reply_unresolved)?;
         } else {
@@ -139,7 +140,7 @@ fn claim(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Claimed>> {
     tx.query_listed(sql, &[], ids.iter().copied(), |row| {
         let handover = Handover {
             message_id: row.get(0)?,
-            carrier: String::new(),
+            carrier: None,
             attempt: row.get(3)?,
             from: row.get(4)?,
             to: Target::Person(row.get(5)?),
@@ -158,13 +159,13 @@ fn claim(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Claimed>> {
     })
 }
 
-/// The names of the carriers of these numbers.
+/// The names of the carriers of these numbers, as far as they are in service.
 fn carriers<'a>(
     tx: &mut Tx<'_>,
     numbers: impl Iterator<Item = &'a NumberId>,
 ) -> Result<HashMap<NumberId, String>> {
     let numbers: HashSet<&NumberId> = numbers.collect();
-    let sql = "SELECT id, carrier FROM numbers WHERE id IN ({list})";
+    let sql = "SELECT id, carrier FROM numbers WHERE id IN ({list}) AND status <> 'released'";
     Ok(tx.query_listed(sql, &[], numbers, |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
 }
 

@@ -205,3 +205,16 @@ async fn it_waits_its_turn_behind_the_message_it_is_on() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn one_that_waited_when_its_number_was_released_does_not_leave_from_it() {
+    let (server, line) = blue().await;
+    let sent = server.send(&line, ADA, "Nine?").await;
+    server.line_down(true).await;
+    server.post(&reactions(&sent), json!({"reaction": "love"}), 200).await;
+    server.delete(&format!("/v1/numbers/{}", line.id), 200).await;
+    server.line_down(false).await;
+    server.no_jobs("SELECT id FROM jobs WHERE class = 'send'").await;
+    assert_eq!(server.column("SELECT error_code FROM acts").await, ["CARRIER_UNAVAILABLE"]);
+    assert_eq!(taps(&server, ADA).await, [json!([])]);
+}
