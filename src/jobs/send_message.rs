@@ -73,11 +73,15 @@ pub async fn hand_over(app: &App, job: Job, handover: Handover) -> Settlement {
         Some(failure) => Settlement::Refused(failure),
         None => match outbound::connection(app, handover.carrier.as_deref()) {
             Ok(connection) => {
-                let question = about(&id, None, handover.channel);
+                let channel = handover.channel;
                 let outcome = connection.carrier.submit(outbound::text(handover)).await;
                 let broke_off =
                     matches!(outcome, Outcome::Unknown { .. }) && connection.capabilities.can_be_asked;
-                let known = if broke_off { Box::pin(ask_carrier(connection, question)).await } else { None };
+                let known = if broke_off {
+                    Box::pin(ask_carrier(connection, about(&id, None, channel))).await
+                } else {
+                    None
+                };
                 outbound::settlement(known.unwrap_or(outcome), app.clock.now(), attempt)
             }
             Err(failure) => Settlement::Refused(failure),

@@ -1,7 +1,9 @@
-"""The engine `openai` against a real OpenAI-compatible server: llama.cpp's, with real weights, through our own server and
-the official client."""
+"""Chat with real weights through our server and the official client: by a real OpenAI-compatible server, llama.cpp's, and
+by the built-in engine. Both have the same weights and one place."""
 
+import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import openai
@@ -14,14 +16,26 @@ from llama import CONTEXT, LlamaServer, weights  # noqa: E402
 
 MODEL = "Qwen3-Next-80B"
 HELLO = [{"role": "user", "content": "Say hello."}]
+BUILT_IN, UPSTREAM = "built in", "llama.cpp's server"
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}, "sunny": {"type": "boolean"}},
+          "required": ["city", "sunny"], "additionalProperties": False}
+
+
+@pytest.fixture(scope="module", params=[BUILT_IN, UPSTREAM])
+def engine(request):
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
+def client(engine, tmp_path_factory):
     folder = tmp_path_factory.mktemp("real")
-    with LlamaServer(weights()) as upstream:
+    with LlamaServer(weights()) if engine == UPSTREAM else nullcontext() as upstream:
+        if upstream:
+            model = f'engine = "openai"\nurl = ["{upstream.address}/v1"]\nmodel = "smollm2"\n'
+        else:
+            model = f'engine = "llama"\npath = "{weights()}"\nconcurrency = 1\ncontext = {CONTEXT}\n'
         settings = folder / "voice.toml"
-        settings.write_text(f'[voice.models."{MODEL}"]\nengine = "openai"\nurl = ["{upstream.address}/v1"]\nmodel = "smollm2"\n')
+        settings.write_text(f'[voice.models."{MODEL}"]\n{model}')
         server = Server(binary("debug"), folder / "server")
         server.arguments += ["--config", str(settings)]
         with server:
@@ -57,6 +71,30 @@ def test_a_bad_schema_is_refused_with_a_reason(client):
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(model=MODEL, messages=HELLO, response_format=schema)
     assert refused.value.message
+
+
+def test_an_answer_keeps_to_its_schema(client):
+    form = {"type": "json_schema", "json_schema": {"name": "weather", "schema": SCHEMA, "strict": True}}
+    asked = [{"role": "user", "content": "How is the weather in Paris?"}]
+    answer = client.chat.completions.create(model=MODEL, messages=asked, response_format=form, max_tokens=100, temperature=0)
+    told = json.loads(answer.choices[0].message.content)
+    assert set(told) == {"city", "sunny"} and isinstance(told["sunny"], bool)
+
+
+# That server is started without the templates that tools need.
+@pytest.mark.parametrize("engine", [BUILT_IN], indirect=True, scope="module")
+def test_a_tool_that_must_be_called_is_called(client):
+    tool = {"type": "function", "function": {"name": "weather", "parameters": SCHEMA}}
+    must = {"type": "function", "function": {"name": "weather"}}
+    asked = [{"role": "user", "content": "How is the weather in Paris?"}]
+    options = {"model": MODEL, "messages": asked, "tools": [tool], "tool_choice": must, "max_tokens": 100, "temperature": 0}
+    answer = client.chat.completions.create(**options).choices[0]
+    [call] = answer.message.tool_calls
+    assert call.function.name == "weather" and set(json.loads(call.function.arguments)) == {"city", "sunny"}
+    chunks = [chunk.choices[0].delta for chunk in client.chat.completions.create(**options, stream=True) if chunk.choices]
+    pieces = [piece.function for delta in chunks for piece in delta.tool_calls or []]
+    assert pieces[0].name == "weather"
+    assert json.loads("".join(piece.arguments or "" for piece in pieces)).keys() == {"city", "sunny"}
 
 
 def test_who_leaves_in_the_middle_gives_the_only_place_back(client):
