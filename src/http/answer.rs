@@ -294,6 +294,15 @@ pub struct AiErrorObject {
     param: Option<String>,
 }
 
+/// One server-sent event of a stream, as readers of that format take it apart.
+#[derive(Serialize, ToSchema)]
+pub struct StreamEvent {
+    /// What kind it is, where the stream names kinds.
+    pub event: Option<String>,
+    /// JSON, or `[DONE]`.
+    pub data: String,
+}
+
 /// The errors any operation of /api/v1 may answer.
 #[derive(IntoResponses)]
 pub enum AiErrors {

@@ -21,7 +21,7 @@ use super::{events, name_engine};
 use crate::app::App;
 use crate::config::voice::Task;
 use crate::error::Result;
-use crate::http::answer::AiErrors;
+use crate::http::answer::{AiErrors, StreamEvent};
 use crate::http::extract::{self, Caller, Room};
 use crate::voice::{Answer, Fault};
 
@@ -84,7 +84,7 @@ pub struct Completion {
 /// With `stream`, server-sent events: one `chat.completion.chunk` each, then `[DONE]`.
 #[utoipa::path(post, path = "/api/v1/chat/completions", tag = "voice AI", request_body = ChatRequest,
     responses((status = 200, description = "The answer",
-        content((Completion = "application/json"), (String = "text/event-stream"))), AiErrors))]
+        content((Completion = "application/json"), (StreamEvent = "text/event-stream"))), AiErrors))]
 pub async fn chat(State(app): State<App>, caller: Caller, request: Request) -> Result<Response> {
     let body = extract::json_text(request, ROOM.bytes).await?;
     let Asked { model, question, wants_usage } = question::read(&body)?;

@@ -17,7 +17,7 @@ use super::sound::Sound;
 use super::{events, name_engine};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::answer::AiErrors;
+use crate::http::answer::{AiErrors, StreamEvent};
 use crate::http::extract::{Caller, Snake};
 use crate::phone::voice_usage::Task;
 use crate::voice::audio::Format;
@@ -102,7 +102,7 @@ impl SpeechRequest {
 #[utoipa::path(post, path = "/api/v1/audio/speech", tag = "voice AI", request_body = SpeechRequest,
     responses((status = 200, description = "The sound",
         content((String = "audio/wav"), (String = "audio/mpeg"), (String = "audio/ogg"), (String = "audio/flac"),
-            (String = "audio/pcm"), (String = "text/event-stream"))), AiErrors))]
+            (String = "audio/pcm"), (StreamEvent = "text/event-stream"))), AiErrors))]
 pub async fn speak(
     State(app): State<App>,
     caller: Caller,

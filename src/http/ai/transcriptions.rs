@@ -18,7 +18,7 @@ use super::{events, name_engine};
 use crate::app::App;
 use crate::config::voice::Task;
 use crate::error::Result;
-use crate::http::answer::AiErrors;
+use crate::http::answer::{AiErrors, StreamEvent};
 use crate::http::extract::{Caller, Room};
 use crate::phone::voice_usage;
 use crate::voice::events::event;
@@ -56,7 +56,7 @@ pub struct TranscriptionForm {
 #[utoipa::path(post, path = "/api/v1/audio/transcriptions", tag = "voice AI",
     request_body(content = TranscriptionForm, content_type = "multipart/form-data"),
     responses((status = 200, description = "The text",
-        content((TranscriptObject = "application/json"), (String = "text/plain"), (String = "text/event-stream"))), AiErrors))]
+        content((TranscriptObject = "application/json"), (String = "text/plain"), (StreamEvent = "text/event-stream"))), AiErrors))]
 pub async fn transcribe(State(app): State<App>, caller: Caller, mut form: Form) -> Result<Response> {
     let name = app.voice.model(Task::Transcription, form.model.as_deref())?;
     let held = app.hearing.take(form.file.take().unwrap_or_default()).await?;

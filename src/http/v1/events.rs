@@ -14,7 +14,7 @@ use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::error::{Error, Place, Result};
-use crate::http::answer::Errors;
+use crate::http::answer::{Errors, StreamEvent};
 use crate::http::extract::{Caller, Query};
 use crate::id::{EventId, ListenerId};
 use crate::phone::events::Kind;
@@ -46,7 +46,7 @@ pub struct Wish {
 /// `{"id","headers","body"}`, to be posted as it is. A `Last-Event-ID` continues after that event.
 #[utoipa::path(get, path = "/v1/events/stream", tag = "events",
     params(Wish, ("Last-Event-ID" = Option<String>, Header)),
-    responses((status = 200, body = String, content_type = "text/event-stream"), Errors))]
+    responses((status = 200, body = StreamEvent, content_type = "text/event-stream"), Errors))]
 pub async fn stream(
     State(app): State<App>,
     caller: Caller,
