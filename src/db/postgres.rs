@@ -1,29 +1,26 @@
 //! `PostgreSQL`, and what speaks its protocol. A pool of threads with one connection each takes the units that
 //! wait. A unit is one transaction; only the units of every message ([`Mode::Append`]), where several wait, share one,
-//! and each goes alone when one of them fails. The synchronous driver brings a runtime of its own, so it lives only
-//! on these threads.
+//! and each goes alone when one of them fails.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt::Display;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use bytes::BytesMut;
-use postgres::error::SqlState;
-use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, Statement};
+use tokio_postgres::error::SqlState;
 
 use super::bus::{Bus, Said};
 use super::intake::Intake;
 use super::postgres_tls;
-use super::sql::for_postgres;
 use super::tx::{Backend, Tx};
 use super::unit::{Mode, Unit};
-use super::value::{Row, ToValue, Value, storable};
 use crate::error::{Error, Result, Storage};
+
+mod session;
+
+pub use self::session::Session;
 
 /// How often a unit that lost against a concurrent transaction is run again before it is given up.
 const ATTEMPTS: u32 = 40;
@@ -42,9 +39,9 @@ pub fn start(url: &str, size: usize, bus: &Arc<Bus>, intake: &Arc<Intake>) -> an
 
 /// A connection to the database at `url`, by TLS as the URL says.
 #[expect(clippy::disallowed_methods, reason = "db/ is where connections are opened")]
-pub fn connect(url: &str) -> anyhow::Result<Client> {
+pub fn connect(url: &str) -> anyhow::Result<postgres::Client> {
     let (config, tls) = postgres_tls::read(url)?;
-    Ok(config.connect(tls)?)
+    Ok(postgres::Config::from(config).connect(tls)?)
 }
 
 /// One thread with its connection, opened when it is needed.
@@ -131,12 +128,15 @@ impl Worker {
     fn session(&mut self) -> Result<&RefCell<Session>> {
         match &mut self.session {
             Some(session) => Ok(session),
-            none @ None => Ok(none.insert(Session::open(&self.url).map_err(|error| unavailable(&error))?)),
+            none @ None => {
+                let session = Session::open(&self.url).map_err(|error| unavailable(&error))?;
+                Ok(none.insert(RefCell::new(session)))
+            }
         }
     }
 
     fn forget_if_broken(&mut self) {
-        self.session.take_if(|session| session.get_mut().client.is_closed());
+        self.session.take_if(|session| session.get_mut().is_closed());
     }
 }
 
@@ -150,7 +150,7 @@ fn once(session: &RefCell<Session>, units: &mut [Box<dyn Unit>]) -> Result<Vec<D
         Mode::Append => "BEGIN ISOLATION LEVEL REPEATABLE READ",
         Mode::Claim => "BEGIN ISOLATION LEVEL READ COMMITTED",
     };
-    session.borrow_mut().batch(begin)?;
+    session.borrow_mut().begin(begin);
     let mut done = Vec::with_capacity(units.len());
     for unit in units {
         let before = session.borrow().marks;
@@ -158,99 +158,17 @@ fn once(session: &RefCell<Session>, units: &mut [Box<dyn Unit>]) -> Result<Vec<D
         let outcome = unit.run(&mut tx);
         let said = std::mem::take(&mut tx.said);
         if outcome.is_err() && session.borrow().marks != before {
-            // A lost connection has rolled back by itself.
-            let _ = session.borrow_mut().batch("ROLLBACK");
+            session.borrow_mut().roll_back();
             return outcome.map(|()| done);
         }
         let said = if outcome.is_ok() { said } else { Vec::new() };
         done.push(Done { outcome, said });
     }
-    session.borrow_mut().client.batch_execute("COMMIT").map_err(|error| match explain(&error) {
-        Error::Storage(Storage::Unavailable(text)) => Error::Storage(Storage::OutcomeUnknown(text)),
-        other => other,
-    })?;
+    session.borrow_mut().commit()?;
     Ok(done)
 }
 
-/// One connection with its prepared statements.
-pub struct Session {
-    client: Client,
-    statements: HashMap<String, Statement>,
-    /// How many statements have written or failed, and so left a mark on their transaction.
-    marks: u64,
-}
-
-impl Session {
-    fn open(url: &str) -> anyhow::Result<RefCell<Self>> {
-        let mut client = connect(url)?;
-        // A sequential scan of a table that happens to be small locks all of it under SERIALIZABLE, and units
-        // that have nothing to do with each other collide. Every statement here has an index to go by. Where one
-        // has none, its seeming cost would have it compiled, which takes longer than it runs.
-        client.batch_execute("SET enable_seqscan = off; SET jit = off")?;
-        Ok(RefCell::new(Self { client, statements: HashMap::new(), marks: 0 }))
-    }
-
-    fn batch(&mut self, sql: &str) -> Result<()> {
-        self.client.batch_execute(sql).map_err(|error| explain(&error))
-    }
-
-    fn statement(&mut self, sql: &str) -> Result<Statement> {
-        if let Some(statement) = self.statements.get(sql) {
-            return Ok(statement.clone());
-        }
-        let statement = self.client.prepare(&for_postgres(sql)).map_err(|error| {
-            self.marks += 1;
-            failed(&error, sql)
-        })?;
-        self.statements.insert(sql.to_owned(), statement.clone());
-        Ok(statement)
-    }
-
-    pub fn execute(&mut self, sql: &str, parameters: &[&dyn ToValue]) -> Result<u64> {
-        self.marks += 1;
-        let statement = self.statement(sql)?;
-        let values: Vec<Value<'_>> = parameters.iter().map(|parameter| parameter.value()).collect();
-        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        self.client.execute(&statement, &values).map_err(|error| failed(&error, sql))
-    }
-
-    pub fn query<T>(
-        &mut self,
-        sql: &str,
-        parameters: &[&dyn ToValue],
-        map: impl Fn(Row<'_>) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        if !sql.starts_with("SELECT") {
-            self.marks += 1;
-        }
-        let statement = self.statement(sql)?;
-        let values: Vec<Value<'_>> = parameters.iter().map(|parameter| parameter.value()).collect();
-        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        let rows = self.client.query(&statement, &values).map_err(|error| {
-            self.marks += 1;
-            failed(&error, sql)
-        })?;
-        rows.iter().map(|row| map(Row::Postgres(row))).collect()
-    }
-}
-
-impl ToSql for Value<'_> {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        match self {
-            Value::Null => Ok(IsNull::Yes),
-            Value::Int(number) => number.to_sql(ty, out),
-            Value::Text(text) => storable(text).to_sql(ty, out),
-        }
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        matches!(*ty, Type::INT8 | Type::TEXT | Type::VARCHAR | Type::NAME)
-    }
-
-    to_sql_checked!();
-}
-
-fn failed(error: &postgres::Error, sql: &str) -> Error {
+fn failed(error: &tokio_postgres::Error, sql: &str) -> Error {
     match explain(error) {
         Error::Internal(inner) => Error::Internal(inner.context(format!("running {sql}"))),
         other => other,
@@ -258,7 +176,7 @@ fn failed(error: &postgres::Error, sql: &str) -> Error {
 }
 
 /// Tells lost races and an absent server, which pass, from a fault of the statement, which does not.
-fn explain(error: &postgres::Error) -> Error {
+fn explain(error: &tokio_postgres::Error) -> Error {
     let Some(state) = error.code() else {
         return if error.is_closed()
             || error.source().is_some_and(<dyn StdError + 'static>::is::<std::io::Error>)

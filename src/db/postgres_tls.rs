@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use anyhow::{Context as _, bail, ensure};
-use postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -38,9 +38,9 @@ enum Trust {
 }
 
 /// How to connect to the database at `url`, and by which TLS.
-pub fn read(url: &str) -> anyhow::Result<(postgres::Config, Tls)> {
+pub fn read(url: &str) -> anyhow::Result<(tokio_postgres::Config, Tls)> {
     let (url, trust) = split(url)?;
-    Ok((postgres::Config::from_str(&url)?, Tls(Arc::new(client(&trust)?))))
+    Ok((tokio_postgres::Config::from_str(&url)?, Tls(Arc::new(client(&trust)?))))
 }
 
 /// The URL as the driver reads it, and what it does not know.

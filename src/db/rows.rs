@@ -15,16 +15,14 @@ const MOST: usize = 64;
 const LISTED: usize = 128;
 
 impl Tx<'_> {
-    /// Inserts `rows`: `head` is `INSERT INTO table (columns)`, `tail` what follows the values. Answers how many rows
-    /// were written.
-    pub fn insert(&mut self, head: &str, rows: &[Vec<Value<'_>>], tail: &str) -> Result<u64> {
-        let mut written = 0;
+    /// Inserts `rows`: `head` is `INSERT INTO table (columns)`, `tail` what follows the values.
+    pub fn insert(&mut self, head: &str, rows: &[Vec<Value<'_>>], tail: &str) -> Result<()> {
         for some in in_pieces(rows) {
             let sql = format!("{head} VALUES {} {tail}", tuples(some.len(), &vec![""; some[0].len()]));
             let values: Vec<_> = some.iter().flatten().map(|value| value as _).collect();
-            written += self.execute(&sql, &values)?;
+            self.execute(&sql, &values)?;
         }
-        Ok(written)
+        Ok(())
     }
 
     /// Asks `sql` about `keys`, so many at a time: `{list}` in it is where they stand, and `before` are the parameters

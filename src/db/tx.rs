@@ -27,11 +27,20 @@ impl<'a> Tx<'a> {
         Self { backend, said: Vec::new() }
     }
 
+    /// Runs a statement. On `PostgreSQL` it travels with the next question or the commit, and what goes wrong with it is
+    /// an error of that.
+    pub fn execute(&mut self, sql: &str, parameters: &[&dyn ToValue]) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(connection) => sqlite::execute(connection, sql, parameters).map(drop),
+            Backend::Postgres(session) => session.borrow_mut().execute(sql, parameters),
+        }
+    }
+
     /// Runs a statement; answers how many rows it changed.
-    pub fn execute(&mut self, sql: &str, parameters: &[&dyn ToValue]) -> Result<u64> {
+    pub fn execute_counted(&mut self, sql: &str, parameters: &[&dyn ToValue]) -> Result<u64> {
         match &self.backend {
             Backend::Sqlite(connection) => sqlite::execute(connection, sql, parameters),
-            Backend::Postgres(session) => session.borrow_mut().execute(sql, parameters),
+            Backend::Postgres(session) => session.borrow_mut().execute_counted(sql, parameters),
         }
     }
 

@@ -17,6 +17,34 @@ pub enum Value<'a> {
     Text(&'a str),
 }
 
+/// A parameter that outlives what it was taken from.
+#[derive(Debug)]
+pub enum Kept {
+    Null,
+    Int(i64),
+    Text(String),
+}
+
+impl Value<'_> {
+    pub fn kept(self) -> Kept {
+        match self {
+            Self::Null => Kept::Null,
+            Self::Int(number) => Kept::Int(number),
+            Self::Text(text) => Kept::Text(text.to_owned()),
+        }
+    }
+}
+
+impl ToValue for Kept {
+    fn value(&self) -> Value<'_> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Int(number) => Value::Int(*number),
+            Self::Text(text) => Value::Text(text),
+        }
+    }
+}
+
 /// `text` as both databases hold it: without U+0000, which no `PostgreSQL` text can.
 pub fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }

@@ -269,7 +269,7 @@ pub fn settle(tx: &mut Tx<'_>, now: Time, job: &Job, id: &ActId, settlement: &Se
 /// The carrier has it, or may have it: it stands from now on.
 fn took_place(tx: &mut Tx<'_>, id: &ActId, status: Status, doubt: Option<&String>) -> Result<()> {
     let code = doubt.map(|_| FailureCode::DeliveryUnconfirmed);
-    let changed = tx.execute(
+    let changed = tx.execute_counted(
         "UPDATE acts SET status = ?2, error_code = ?3, failure_reason = ?4 WHERE id = ?1 AND status = 'sending'",
         &[id, &status, &code, &doubt.cloned()],
     )?;
@@ -299,7 +299,7 @@ pub fn expire(tx: &mut Tx<'_>, id: &ActId) -> Result<()> {
 
 /// Deletes settled acts from before `before`, some hundred at a time; whether any are left.
 pub fn prune(tx: &mut Tx<'_>, before: Time) -> Result<bool> {
-    let deleted = tx.execute(
+    let deleted = tx.execute_counted(
         "DELETE FROM acts WHERE id IN (SELECT id FROM acts WHERE created_at < ?1
              AND status NOT IN ('queued', 'sending') ORDER BY created_at LIMIT 200)",
         &[&before],

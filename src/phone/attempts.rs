@@ -193,7 +193,7 @@ pub fn prune(tx: &mut Tx<'_>, before: Time) -> Result<bool> {
     let ids: Vec<DeliveryId> = tx.query(old, &[&DeliveryId::first_at(before)], |row| row.get(0))?;
     tx.execute_listed("DELETE FROM attempts WHERE delivery_id IN ({list})", &[], &ids)?;
     tx.execute_listed("DELETE FROM deliveries WHERE id IN ({list})", &[], &ids)?;
-    let events = tx.execute(
+    let events = tx.execute_counted(
         "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < ?1 ORDER BY id LIMIT 200)",
         &[&EventId::first_at(before)],
     )?;

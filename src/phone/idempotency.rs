@@ -139,7 +139,7 @@ pub fn answered(tx: &mut Tx<'_>, used: &Use, status: u16, body: &str, now: Time)
 
 /// Deletes keys from before `before`, some hundred at a time; whether any are left.
 pub fn prune(tx: &mut Tx<'_>, before: Time) -> Result<bool> {
-    let deleted = tx.execute(
+    let deleted = tx.execute_counted(
         "DELETE FROM idempotency WHERE (account_id, operation, key) IN
              (SELECT account_id, operation, key FROM idempotency WHERE created_at < ?1 LIMIT 500)",
         &[&before],

@@ -92,7 +92,7 @@ pub fn stored(
     file_name: &str,
     bytes: i64,
 ) -> Result<bool> {
-    let changed = tx.execute(
+    let changed = tx.execute_counted(
         "UPDATE media SET status = 'stored', content_type = ?2, file_name = ?3, bytes = ?4
          WHERE id = ?1 AND status <> 'erased'",
         &[&media.id, &content_type, &file_name, &bytes],

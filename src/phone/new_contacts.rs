@@ -126,7 +126,7 @@ pub fn over(now: Time) -> Error {
 
 /// Deletes the counts of days that are over, some hundred at a time; whether any are left.
 pub fn prune(tx: &mut Tx<'_>, now: Time) -> Result<bool> {
-    let deleted = tx.execute(
+    let deleted = tx.execute_counted(
         "DELETE FROM new_contacts WHERE (number_id, day, participant) IN
              (SELECT number_id, day, participant FROM new_contacts WHERE day < ?1 LIMIT 500)",
         &[&day(now)],

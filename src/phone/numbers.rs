@@ -84,7 +84,7 @@ pub fn create(
     if let Some(agent) = &number.agent_id {
         agents::check(tx, &number.account_id, agent)?;
     }
-    let stored = tx.execute(
+    let stored = tx.execute_counted(
         "INSERT INTO numbers (id, account_id, agent_id, e164, country, kind, status, carrier, external_id, expires_at,
                               echo, attached_at, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
@@ -293,7 +293,7 @@ pub fn attach(
 /// Takes the number from the agent; it stays the account's.
 pub fn detach(tx: &mut Tx<'_>, account: &AccountId, agent: &AgentId, id: &NumberId) -> Result<()> {
     agents::check(tx, account, agent)?;
-    let changed = tx.execute(
+    let changed = tx.execute_counted(
         "UPDATE numbers SET agent_id = NULL, attached_at = NULL WHERE id = ?1 AND agent_id = ?2 AND account_id = ?3",
         &[id, agent, account],
     )?;

@@ -118,7 +118,7 @@ fn room(tx: &mut Tx<'_>, subject: &str, now: Time) -> Result<Option<Time>> {
 
 /// Deletes what is forgotten, some hundred at a time; whether any are left.
 pub fn prune(tx: &mut Tx<'_>, now: Time) -> Result<bool> {
-    let deleted = tx.execute(
+    let deleted = tx.execute_counted(
         "DELETE FROM sign_in_failures WHERE subject IN
              (SELECT subject FROM sign_in_failures WHERE expires_at <= ?1 LIMIT 500)",
         &[&now],

@@ -54,7 +54,7 @@ pub fn seen(tx: &mut Tx<'_>, account: &AccountId, address: &str, imessage: bool,
 
 /// Deletes what was found out before `before`, some hundred at a time; whether any is left.
 pub fn prune(tx: &mut Tx<'_>, before: Time) -> Result<bool> {
-    let deleted = tx.execute(
+    let deleted = tx.execute_counted(
         "DELETE FROM reaches WHERE (account_id, address) IN
              (SELECT account_id, address FROM reaches WHERE checked_at < ?1 LIMIT 500)",
         &[&before],

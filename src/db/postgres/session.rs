@@ -1,0 +1,217 @@
+//! One connection to `PostgreSQL`, with its prepared statements. Statements whose outcome nobody asks for wait until one is
+//! asked that has an answer, or for the commit, and travel with it: what a unit writes costs no journeys of its own.
+//! What such a statement comes to is known then; a transaction in which one has failed commits nothing.
+//!
+//! The driver is asynchronous inside, so a session lives on a thread of its own, and its futures are driven here.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use anyhow::Context;
+use bytes::BytesMut;
+use futures_util::future::{join, join_all};
+use tokio::runtime::Runtime;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, Statement};
+
+use super::{explain, failed};
+use crate::db::postgres_tls;
+use crate::db::sql::for_postgres;
+use crate::db::value::{Kept, Row, ToValue, Value, storable};
+use crate::error::{Error, Result, Storage};
+
+pub struct Session {
+    runtime: Runtime,
+    client: Client,
+    connection: Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>,
+    statements: HashMap<String, Statement>,
+    waiting: Vec<Waiting>,
+    /// How many statements have written or failed, and so left a mark on their transaction.
+    pub(super) marks: u64,
+}
+
+/// What travels with the next question.
+enum Waiting {
+    Begin(&'static str),
+    Statement { sql: String, statement: Statement, values: Vec<Kept> },
+}
+
+impl Waiting {
+    async fn run(&self, client: &Client) -> Result<()> {
+        match self {
+            Self::Begin(sql) => client.batch_execute(sql).await.map_err(|error| explain(&error)),
+            Self::Statement { sql, statement, values } => {
+                let done = client.execute_raw(statement, values).await;
+                done.map(drop).map_err(|error| failed(&error, sql))
+            }
+        }
+    }
+}
+
+impl Session {
+    pub fn open(url: &str) -> anyhow::Result<Self> {
+        let (config, tls) = postgres_tls::read(url)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (client, connection) = runtime.block_on(config.connect(tls))?;
+        let (connection, statements, waiting) = (Box::pin(connection), HashMap::new(), Vec::new());
+        let mut session = Self { runtime, client, connection, statements, waiting, marks: 0 };
+        // A sequential scan of a table that happens to be small locks all of it under SERIALIZABLE, and units
+        // that have nothing to do with each other collide. Every statement here has an index to go by. Where one
+        // has none, its seeming cost would have it compiled, which takes longer than it runs.
+        let settings = session.batch("SET enable_seqscan = off; SET jit = off");
+        settings.context("setting the connection up")?;
+        Ok(session)
+    }
+
+    /// Begins a transaction with `sql`, together with the first question in it.
+    pub fn begin(&mut self, sql: &'static str) {
+        self.waiting.push(Waiting::Begin(sql));
+    }
+
+    /// Commits the transaction; says [`Storage::OutcomeUnknown`] where the connection was lost meanwhile.
+    pub fn commit(&mut self) -> Result<()> {
+        if matches!(self.waiting[..], [Waiting::Begin(_)]) {
+            // Nobody has asked or written anything.
+            self.waiting.clear();
+            return Ok(());
+        }
+        self.with_what_waits(async |client| client.batch_execute("COMMIT").await).map_err(|error| match error {
+            Error::Storage(Storage::Unavailable(text)) => Error::Storage(Storage::OutcomeUnknown(text)),
+            other => other,
+        })
+    }
+
+    /// Takes back what the transaction has done. A lost connection has done so by itself.
+    pub fn roll_back(&mut self) {
+        let has_begun = !matches!(self.waiting.first(), Some(Waiting::Begin(_)));
+        self.waiting.clear();
+        if has_begun {
+            let _ = self.batch("ROLLBACK");
+        }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Has a statement run whose outcome nobody asks for.
+    pub fn execute(&mut self, sql: &str, parameters: &[&dyn ToValue]) -> Result<()> {
+        self.marks += 1;
+        let statement = self.statement(sql)?;
+        let values = parameters.iter().map(|parameter| parameter.value().kept()).collect();
+        self.waiting.push(Waiting::Statement { sql: sql.to_owned(), statement, values });
+        Ok(())
+    }
+
+    /// Runs a statement; answers how many rows it changed.
+    pub fn execute_counted(&mut self, sql: &str, parameters: &[&dyn ToValue]) -> Result<u64> {
+        self.marks += 1;
+        let statement = self.statement(sql)?;
+        let values: Vec<Value<'_>> = parameters.iter().map(|parameter| parameter.value()).collect();
+        self.with_what_waits(async |client| client.execute_raw(&statement, &values).await)
+    }
+
+    pub fn query<T>(
+        &mut self,
+        sql: &str,
+        parameters: &[&dyn ToValue],
+        map: impl Fn(Row<'_>) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        if !sql.starts_with("SELECT") {
+            self.marks += 1;
+        }
+        let statement = self.statement(sql)?;
+        let values: Vec<Value<'_>> = parameters.iter().map(|parameter| parameter.value()).collect();
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        let rows = self.with_what_waits(async |client| client.query(&statement, &values).await)?;
+        rows.iter().map(|row| map(Row::Postgres(row))).collect()
+    }
+
+    fn statement(&mut self, sql: &str) -> Result<Statement> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let text = for_postgres(sql);
+        let prepared = drive(&self.runtime, &mut self.connection, self.client.prepare(&text));
+        let statement = prepared.map_err(|error| {
+            self.marks += 1;
+            failed(&error, sql)
+        })?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn batch(&mut self, sql: &str) -> Result<()> {
+        let done = drive(&self.runtime, &mut self.connection, self.client.batch_execute(sql));
+        done.map_err(|error| explain(&error))
+    }
+
+    /// Sends what waits and `last` in one go. The first error is the reason of all that follow.
+    fn with_what_waits<T>(
+        &mut self,
+        last: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
+    ) -> Result<T> {
+        let Self { runtime, client, connection, waiting, .. } = self;
+        let waiting = std::mem::take(waiting);
+        let before = join_all(waiting.iter().map(|one| one.run(client)));
+        let (before, last) = drive(runtime, connection, join(before, last(client)));
+        let outcome = before.into_iter().collect::<Result<()>>();
+        let outcome = outcome.and_then(|()| last.map_err(|error| explain(&error)));
+        if outcome.is_err() {
+            self.marks += 1;
+        }
+        outcome
+    }
+}
+
+/// Drives `work` and the connection that it goes through. What `work` asks first it asks in its first turn, so that
+/// the connection sends it together.
+fn drive<T>(
+    runtime: &Runtime,
+    connection: &mut Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>,
+    work: impl Future<Output = T>,
+) -> T {
+    let mut work = pin!(work);
+    let mut is_open = true;
+    runtime.block_on(poll_fn(|turn| {
+        if let Poll::Ready(done) = work.as_mut().poll(turn) {
+            return Poll::Ready(done);
+        }
+        if is_open && connection.as_mut().poll(turn).is_ready() {
+            // What still waits for an answer is told so in its next turn.
+            is_open = false;
+        }
+        work.as_mut().poll(turn)
+    }))
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        match self {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Int(number) => number.to_sql(ty, out),
+            Value::Text(text) => storable(text).to_sql(ty, out),
+        }
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(*ty, Type::INT8 | Type::TEXT | Type::VARCHAR | Type::NAME)
+    }
+
+    to_sql_checked!();
+}
+
+impl ToSql for Kept {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        self.value().to_sql(ty, out)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        <Value<'_> as ToSql>::accepts(ty)
+    }
+
+    to_sql_checked!();
+}
