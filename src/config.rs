@@ -223,7 +223,7 @@ impl Config {
 
     fn check(&self, profile: Profile) -> anyhow::Result<()> {
         ensure!(self.send_wait.is_finite() && self.send_wait >= 0.0, "send_wait must be a number of seconds");
-        ensure!(self.database.connections > 0, "database.connections must be at least 1");
+        ensure!(self.database.connections >= 4, "database.connections must be at least 4");
         for pause in &self.webhooks.retry_schedule {
             ensure!(
                 pause.is_finite() && *pause >= 0.0,

@@ -58,6 +58,8 @@ pub struct Db(Arc<Inner>);
 
 struct Inner {
     writes: Arc<Intake>,
+    /// Units of [`Mode::Append`]: where they have threads of their own, those who wait share a transaction.
+    appends: Arc<Intake>,
     reads: Arc<Intake>,
     presence: Presence,
     bus: Arc<Bus>,
@@ -68,6 +70,9 @@ struct Inner {
 /// Units of requests that may wait; more are refused with `Storage::Overloaded`.
 const ROOM: usize = 4096;
 const READERS: usize = 2;
+/// Connections to `PostgreSQL` for what every message does: with more of them each transaction would hold less, and all
+/// of them together get less done.
+const APPENDERS: usize = 3;
 
 impl Db {
     /// Opens the database, bringing its schema up to date.
@@ -82,7 +87,7 @@ impl Db {
 
     fn open_blocking(location: &Location, ids: Ids, as_server: bool) -> anyhow::Result<Self> {
         let writes = Arc::new(Intake::new(ROOM));
-        let (reads, presence, bus) = match location {
+        let (reads, appends, presence, bus) = match location {
             Location::File(path) => {
                 let folder = if as_server { Some(lock(path)?) } else { None };
                 let presence = Presence::alone(folder, &ids);
@@ -90,24 +95,30 @@ impl Db {
                 let reads = Arc::new(Intake::new(ROOM));
                 let bus = Arc::new(Bus::default());
                 sqlite::start(path, READERS, &bus, &writes, &reads)?;
-                (reads, presence, bus)
+                (reads, Arc::clone(&writes), presence, bus)
             }
             Location::Postgres { url, connections } => {
                 let mut client = postgres::connect(url).context("connecting to PostgreSQL")?;
                 migrate::postgres(&mut client).context("migrating the database")?;
                 drop(client);
                 let bus = Arc::new(if as_server { Bus::among_others(url.clone())? } else { Bus::default() });
-                postgres::start(url, if as_server { *connections } else { 1 }, &bus, &writes)?;
+                let appends = if as_server { Arc::new(Intake::new(ROOM)) } else { Arc::clone(&writes) };
+                let others = if as_server { connections.saturating_sub(APPENDERS).max(1) } else { 1 };
+                postgres::start(url, others, &bus, &writes)?;
+                if as_server {
+                    postgres::start(url, APPENDERS, &bus, &appends)?;
+                }
                 let presence = if as_server {
                     Presence::among_others(url.clone(), ids, Arc::clone(&bus))?
                 } else {
                     Presence::alone(None, &ids)
                 };
-                (Arc::clone(&writes), presence, bus)
+                (Arc::clone(&writes), appends, presence, bus)
             }
         };
         let shared = matches!(location, Location::Postgres { .. });
-        Ok(Self(Arc::new(Inner { writes, reads, presence, bus, stalled: AtomicUsize::new(0), shared })))
+        let stalled = AtomicUsize::new(0);
+        Ok(Self(Arc::new(Inner { writes, appends, reads, presence, bus, stalled, shared })))
     }
 
     /// Runs `unit` in one transaction and answers once it is durable. It may run more than once: make ids, times
@@ -128,7 +139,7 @@ impl Db {
         T: Send + 'static,
         F: Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        self.request(&self.0.writes, Mode::Append, unit).await
+        self.request(&self.0.appends, Mode::Append, unit).await
     }
 
     /// Runs `unit` on one consistent snapshot.
@@ -164,7 +175,7 @@ impl Db {
         loop {
             let again = Arc::clone(&unit);
             let (unit, answer) = Closure::boxed(Mode::Append, move |tx: &mut Tx<'_>| again(tx));
-            self.0.writes.push_reserved(unit).map_err(|_| closed())?;
+            self.0.appends.push_reserved(unit).map_err(|_| closed())?;
             match answer.await.unwrap_or_else(|_| Err(closed())) {
                 Err(Error::Storage(_)) if !self.is_closed() => {
                     stalled.get_or_insert_with(|| Stalled::new(&self.0));
@@ -209,6 +220,7 @@ impl Db {
     /// Finishes what waits, then ends the database's threads.
     pub fn close(&self) {
         self.0.writes.close();
+        self.0.appends.close();
         self.0.reads.close();
         self.0.presence.leave();
     }

@@ -75,8 +75,10 @@ pub fn touch(tx: &mut Tx<'_>, id: &KeyId, now: Time) -> Result<()> {
 
 /// Revokes a key for good; `false` if there is none of this id in use.
 pub fn revoke(tx: &mut Tx<'_>, id: &KeyId, now: Time) -> Result<bool> {
-    let changed =
-        tx.execute_counted("UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL", &[id, &now])?;
+    let changed = tx.execute_counted(
+        "UPDATE api_keys SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL",
+        &[id, &now],
+    )?;
     Ok(changed > 0)
 }
 

@@ -132,17 +132,19 @@ def on_postgres(options, folder, stack, seed):
     sender = Sender(folder, network, first.key(), make_numbers(first.api(), 100), seed)
     cells = {"one": [], "two": [], "pgbench": []}
     for number in range(options.rounds):
-        cells["one"].append(warmed(sender, [first.address], options))
+        cells["one"].append(warmed(sender, [first.address], options, postgres))
         second.start()
-        cells["two"].append(warmed(sender, [first.address, second.address], options))
+        cells["two"].append(warmed(sender, [first.address, second.address], options, postgres))
         second.stop()
+        postgres.run("-c", "CHECKPOINT")
         cells["pgbench"].append(pgbench(peer, options.seconds))
         print(f"round {number + 1}: " + "  ".join(f"{name} {cells[name][-1]}" for name in cells), flush=True)
     return postgres_figures(options, cells, flush_p50_ms(folder))
 
 
-def warmed(sender, addresses, options):
-    """A short run that is thrown away (leases of lanes move), then the measured one."""
+def warmed(sender, addresses, options, postgres):
+    """A short run that is thrown away (leases of lanes move), then the measured one, as far from a checkpoint as any."""
+    postgres.run("-c", "CHECKPOINT")
     sender.run(addresses, options.clients, WARM_UP_SECONDS)
     return sender.run(addresses, options.clients, options.seconds)
 

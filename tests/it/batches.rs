@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use agentphone::db::{Db, Tx};
 use agentphone::error::{Code, Error, Result, Storage};
+use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::place::{Place, postgres_url};
 use crate::wait::until_true;
 
-/// Holds a thread of the database inside a unit until it is let go: what comes meanwhile waits, and on SQLite goes
+/// A unit that stays inside until it is let go.
+type Inside = Box<dyn Fn(&mut Tx<'_>) -> Result<()> + Send>;
+
+/// Holds threads of the database inside a unit each until they are let go: what comes meanwhile waits, and on SQLite goes
 /// into one batch.
 pub struct Held {
     go: mpsc::Sender<()>,
@@ -19,22 +23,44 @@ pub struct Held {
 }
 
 impl Held {
+    /// Holds one thread.
     pub async fn new(db: &Db) -> Self {
+        Self::held(1, |unit| {
+            let db = db.clone();
+            Box::pin(async move { db.write(unit).await })
+        })
+        .await
+    }
+
+    /// Holds all threads that store messages: three on PostgreSQL, the only one on SQLite.
+    pub async fn messages(db: &Db) -> Self {
+        let threads = if postgres_url().is_some() { 3 } else { 1 };
+        Self::held(threads, |unit| {
+            let db = db.clone();
+            Box::pin(async move { db.append(unit).await })
+        })
+        .await
+    }
+
+    async fn held(threads: usize, run: impl Fn(Inside) -> BoxFuture<'static, Result<()>>) -> Self {
         let (go, gone) = mpsc::channel::<()>();
-        let (inside, is_inside) = tokio::sync::mpsc::unbounded_channel();
-        let gone = Mutex::new(gone);
-        let unit = move |_: &mut Tx<'_>| {
-            // A batch may run again, when nobody listens any more.
-            let _ = inside.send(());
-            // The sender is dropped when the unit shall end.
-            let _ = gone.lock().unwrap().recv();
-            Ok(())
-        };
+        let (inside, mut is_inside) = tokio::sync::mpsc::unbounded_channel();
+        let gone = Arc::new(Mutex::new(gone));
         let mut holding = JoinSet::new();
-        let db = db.clone();
-        holding.spawn(async move { db.write(unit).await.unwrap() });
-        let mut is_inside = is_inside;
-        is_inside.recv().await.unwrap();
+        for _ in 0..threads {
+            let (inside, gone) = (inside.clone(), Arc::clone(&gone));
+            let unit = move |_: &mut Tx<'_>| {
+                // A batch may run again, when nobody listens any more.
+                let _ = inside.send(());
+                // The sender is dropped when the unit shall end.
+                let _ = gone.lock().unwrap().recv();
+                Ok(())
+            };
+            let running = run(Box::new(unit));
+            holding.spawn(async move { running.await.unwrap() });
+            // One after the other: those who wait together may share a thread.
+            is_inside.recv().await.unwrap();
+        }
         Self { go, holding }
     }
 
@@ -50,8 +76,7 @@ impl Held {
 }
 
 fn insert(tx: &mut Tx<'_>, name: &str) -> Result<()> {
-    tx.execute("INSERT INTO accounts (id, name, created_at) VALUES (?1, ?1, 1)", &[&name])?;
-    Ok(())
+    tx.execute("INSERT INTO accounts (id, name, created_at) VALUES (?1, ?1, 1)", &[&name])
 }
 
 async fn stored(db: &Db) -> Vec<String> {
@@ -106,6 +131,38 @@ async fn a_violated_constraint_is_the_failing_units_alone() {
     neighbours_are_stored(&db, &answers).await;
 }
 
+/// PostgreSQL hears of what a unit writes with its next question, or with the commit.
+#[tokio::test]
+async fn a_violated_constraint_is_told_to_who_asks_after_it() {
+    let place = Place::new().await;
+    let (db, ..) = place.open(2).await;
+    let answers = between_neighbours(&db, |tx| {
+        insert(tx, "twice")?;
+        insert(tx, "twice")?;
+        tx.exists("SELECT 1 FROM accounts", &[]).map(drop)
+    })
+    .await;
+    assert!(answers[1].is_err(), "{answers:?}");
+    neighbours_are_stored(&db, &answers).await;
+}
+
+#[tokio::test]
+async fn a_unit_sees_what_it_has_written_itself() {
+    let place = Place::new().await;
+    let (db, ..) = place.open(2).await;
+    let seen = db.write(|tx| {
+        insert(tx, "one")?;
+        insert(tx, "two")?;
+        let changed = tx.execute_counted("UPDATE accounts SET created_at = 2 WHERE id <> 'none'", &[])?;
+        insert(tx, "three")?;
+        let names: Vec<String> = tx.query("SELECT id FROM accounts ORDER BY id", &[], |row| row.get(0))?;
+        Ok((changed, names))
+    });
+    assert_eq!(seen.await.unwrap(), (2, ["one", "three", "two"].map(str::to_owned).to_vec()));
+    assert_eq!(stored(&db).await, ["one", "three", "two"]);
+    db.close();
+}
+
 #[tokio::test]
 async fn a_panic_in_a_unit_is_an_error_for_it_alone() {
     let place = Place::new().await;
@@ -145,7 +202,7 @@ async fn a_unit_that_hides_that_it_broke_the_transaction_is_not_answered_ok() {
     let (db, ..) = place.open(2).await;
     let answers = between_neighbours(&db, |tx| {
         insert(tx, "breaking")?;
-        tx.execute("ROLLBACK", &[]).map(drop)
+        tx.execute("ROLLBACK", &[])
     })
     .await;
     assert!(answers[1].is_err());
@@ -165,8 +222,7 @@ pub fn free(tx: &mut Tx<'_>) -> Result<()> {
 /// Needs many pages.
 pub fn insert_large(tx: &mut Tx<'_>, name: &str) -> Result<()> {
     let large = "x".repeat(300_000);
-    tx.execute("INSERT INTO accounts (id, name, created_at) VALUES (?1, ?2, 1)", &[&name, &large])?;
-    Ok(())
+    tx.execute("INSERT INTO accounts (id, name, created_at) VALUES (?1, ?2, 1)", &[&name, &large])
 }
 
 #[tokio::test]

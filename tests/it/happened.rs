@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::batches::{Held, fill_up, free, insert_large};
 use crate::client::Request;
 use crate::place::{Place, postgres_url};
-use crate::server::{ADA, Setting, TestServer};
+use crate::server::{ADA, TestServer};
 use crate::wait::until_true;
 
 /// Fills the room of requests: the answers come once the database goes on.
@@ -22,7 +22,7 @@ fn fill(db: &agentphone::db::Db, tasks: &mut JoinSet<bool>, refused: &Arc<Atomic
     for _ in 0..4_096 + 32 {
         let (db, refused) = (db.clone(), Arc::clone(refused));
         tasks.spawn(async move {
-            let answer = db.write(|_| Ok(())).await;
+            let answer = db.append(|_| Ok(())).await;
             if matches!(answer, Err(Error::Storage(Storage::Overloaded))) {
                 refused.fetch_add(1, Ordering::Relaxed);
             }
@@ -35,7 +35,7 @@ fn fill(db: &agentphone::db::Db, tasks: &mut JoinSet<bool>, refused: &Arc<Atomic
 async fn a_full_intake_refuses_requests_and_still_takes_records() {
     let place = Place::new().await;
     let (db, ..) = place.open(1).await;
-    let held = Held::new(&db).await;
+    let held = Held::messages(&db).await;
     let (mut tasks, refused) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
     fill(&db, &mut tasks, &refused);
     until_true("requests to be refused", async || refused.load(Ordering::Relaxed) == 32).await;
@@ -53,10 +53,10 @@ async fn a_full_intake_refuses_requests_and_still_takes_records() {
 
 #[tokio::test]
 async fn an_overloaded_server_answers_503_in_its_shape() {
-    let server = Setting::new().await.with("DATABASE_CONNECTIONS", "1").start().await;
+    let server = TestServer::start().await;
     let line = server.buy_number("sms").await;
     let body = json!({"number_id": line.id, "to_number": ADA, "body": "now?"});
-    let held = Held::new(&server.app.db).await;
+    let held = Held::messages(&server.app.db).await;
     let (mut tasks, refused) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
     fill(&server.app.db, &mut tasks, &refused);
     until_true("requests to be refused", async || refused.load(Ordering::Relaxed) >= 32).await;

@@ -56,12 +56,12 @@ impl Place {
         self.0.database.as_ref().map(|(_, url)| url.clone()).unwrap_or_default()
     }
 
-    /// A database for tests without a server. On PostgreSQL it has `connections`.
+    /// A database for tests without a server. On PostgreSQL it has `connections` besides those for messages.
     pub async fn open(&self, connections: usize) -> (Db, Ids, Clock) {
         let clock = Clock::manual(START);
         let ids = Ids::from_seed(clock.clone(), 1);
         let location = match &self.0.database {
-            Some((_, url)) => Location::Postgres { url: url.clone(), connections },
+            Some((_, url)) => Location::Postgres { url: url.clone(), connections: 3 + connections },
             None => Location::File(self.0.folder.join("test.db")),
         };
         (Db::open(location, ids.clone()).await.unwrap(), ids, clock)

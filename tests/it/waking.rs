@@ -54,7 +54,9 @@ async fn a_lost_wake_up_costs_one_poll() {
     let id = DeliveryId::from_text(delivery["id"].as_str().unwrap());
     let key = format!("deliver/{id}");
     let changed = server
-        .write(move |tx| tx.execute_counted("UPDATE jobs SET run_at = ?2 WHERE unique_key = ?1", &[&key, &START]))
+        .write(move |tx| {
+            tx.execute_counted("UPDATE jobs SET run_at = ?2 WHERE unique_key = ?1", &[&key, &START])
+        })
         .await;
     assert_eq!(changed, 1);
     server.advance(Duration::from_secs(1));

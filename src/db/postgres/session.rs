@@ -59,9 +59,12 @@ impl Session {
         let (connection, statements, waiting) = (Box::pin(connection), HashMap::new(), Vec::new());
         let mut session = Self { runtime, client, connection, statements, waiting, marks: 0 };
         // A sequential scan of a table that happens to be small locks all of it under SERIALIZABLE, and units
-        // that have nothing to do with each other collide. Every statement here has an index to go by. Where one
-        // has none, its seeming cost would have it compiled, which takes longer than it runs.
-        let settings = session.batch("SET enable_seqscan = off; SET jit = off");
+        // that have nothing to do with each other collide. And a plan that was made while a table was small is kept:
+        // one that joins by reading all of it takes longer and longer while the table grows. Every statement here has
+        // an index to go by. Where one has none, its seeming cost would have it compiled, which takes longer than it runs.
+        let settings = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"]
+            .map(|name| format!("SET {name} = off"));
+        let settings = session.batch(&settings.join("; "));
         settings.context("setting the connection up")?;
         Ok(session)
     }
@@ -78,7 +81,8 @@ impl Session {
             self.waiting.clear();
             return Ok(());
         }
-        self.with_what_waits(async |client| client.batch_execute("COMMIT").await).map_err(|error| match error {
+        self.with_what_waits(async |client| client.batch_execute("COMMIT").await).map_err(|error| match error
+        {
             Error::Storage(Storage::Unavailable(text)) => Error::Storage(Storage::OutcomeUnknown(text)),
             other => other,
         })
