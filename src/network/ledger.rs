@@ -2,7 +2,7 @@
 //! text a person wrote. Nothing is ever merged or removed; only a release changes an entry's verdict, and a deletion
 //! takes out what was said. The phones' threads point into it, so a text is in memory once.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::channel::Channel;
 use crate::clock::Time;
 
+use super::drawers::Drawers;
 use super::event::Verdict;
 
 /// A number, a group or a message, shared by everything that names it.
@@ -74,9 +75,9 @@ pub struct Draft {
 
 #[derive(Default)]
 pub struct Ledger {
-    entries: Vec<Entry>,
-    /// First and last entry of each message.
-    by_id: HashMap<Name, (u32, u32)>,
+    entries: Drawers<Entry>,
+    /// First and last entry of each message. A tree: it grows without ever moving all that it holds.
+    by_id: BTreeMap<Name, (u32, u32)>,
 }
 
 impl Ledger {
@@ -169,11 +170,8 @@ impl Ledger {
     pub fn page(&self, after: usize, limit: usize) -> Page<'_> {
         let start = after.min(self.entries.len());
         let end = start.saturating_add(limit).min(self.entries.len());
-        let rows = self.entries[start..end].iter().enumerate();
-        Page {
-            data: rows.map(|(index, entry)| Row::of(start + index + 1, entry)).collect(),
-            next: end.max(after),
-        }
+        let rows = (start..end).map(|place| Row::of(place + 1, &self.entries[place]));
+        Page { data: rows.collect(), next: end.max(after) }
     }
 }
 

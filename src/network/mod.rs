@@ -13,6 +13,7 @@ mod apply;
 mod asks;
 mod core;
 mod desk;
+mod drawers;
 mod erase;
 mod event;
 mod faults;

@@ -1,7 +1,7 @@
 //! The state of the network: plain data. It is changed by the events of `apply` alone; what has not happened yet is
 //! judged in `judge`, what people ask for is checked in `desk`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::carriers::Target;
 
@@ -12,7 +12,8 @@ use super::phone::{Group, Handset, Reaction};
 
 #[derive(Default)]
 pub struct State {
-    pub handsets: HashMap<Name, Handset>,
+    /// A tree, like the ledger's: as many phones may come as there are people to text.
+    pub handsets: BTreeMap<Name, Handset>,
     /// Numbers that servers own; whether each is on iMessage.
     pub lines: HashMap<Name, bool>,
     pub groups: HashMap<Name, Group>,

@@ -209,6 +209,23 @@ async fn a_unit_that_hides_that_it_broke_the_transaction_is_not_answered_ok() {
     neighbours_are_stored(&db, &answers).await;
 }
 
+#[tokio::test]
+async fn a_unit_that_hides_that_a_statement_failed_is_not_answered_ok() {
+    if postgres_url().is_none() {
+        return; // A statement that fails leaves the transaction as it was.
+    }
+    let place = Place::new().await;
+    let (db, ..) = place.open(2).await;
+    let answers = between_neighbours(&db, |tx| {
+        insert(tx, "hiding")?;
+        let _ = tx.exists("SELECT 1 / (created_at - created_at) FROM accounts WHERE id = 'hiding'", &[]);
+        Ok(())
+    })
+    .await;
+    assert!(answers[1].is_err(), "{answers:?}");
+    neighbours_are_stored(&db, &answers).await;
+}
+
 /// SQLite gets no more pages than it has now.
 pub fn fill_up(tx: &mut Tx<'_>) -> Result<()> {
     tx.query("PRAGMA max_page_count = 1", &[], |_| Ok(())).map(drop)

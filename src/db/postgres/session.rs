@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use bytes::BytesMut;
 use futures_util::future::{join, join_all};
 use tokio::runtime::Runtime;
@@ -29,6 +29,8 @@ pub struct Session {
     connection: Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>,
     statements: HashMap<String, Statement>,
     waiting: Vec<Waiting>,
+    /// Whether something in this transaction has failed. `PostgreSQL` would take a `COMMIT` then, and commit nothing.
+    has_failed: bool,
     /// How many statements have written or failed, and so left a mark on their transaction.
     pub(super) marks: u64,
 }
@@ -57,7 +59,8 @@ impl Session {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (client, connection) = runtime.block_on(config.connect(tls))?;
         let (connection, statements, waiting) = (Box::pin(connection), HashMap::new(), Vec::new());
-        let mut session = Self { runtime, client, connection, statements, waiting, marks: 0 };
+        let (has_failed, marks) = (false, 0);
+        let mut session = Self { runtime, client, connection, statements, waiting, has_failed, marks };
         // A sequential scan of a table that happens to be small locks all of it under SERIALIZABLE, and units
         // that have nothing to do with each other collide. And a plan that was made while a table was small is kept:
         // one that joins by reading all of it takes longer and longer while the table grows. Every statement here has
@@ -71,11 +74,16 @@ impl Session {
 
     /// Begins a transaction with `sql`, together with the first question in it.
     pub fn begin(&mut self, sql: &'static str) {
+        self.has_failed = false;
         self.waiting.push(Waiting::Begin(sql));
     }
 
     /// Commits the transaction; says [`Storage::OutcomeUnknown`] where the connection was lost meanwhile.
     pub fn commit(&mut self) -> Result<()> {
+        if self.has_failed {
+            self.roll_back();
+            return Err(anyhow!("a unit of work has kept to itself that a statement failed").into());
+        }
         if matches!(self.waiting[..], [Waiting::Begin(_)]) {
             // Nobody has asked or written anything.
             self.waiting.clear();
@@ -141,7 +149,7 @@ impl Session {
         let text = for_postgres(sql);
         let prepared = drive(&self.runtime, &mut self.connection, self.client.prepare(&text));
         let statement = prepared.map_err(|error| {
-            self.marks += 1;
+            self.mark_failed();
             failed(&error, sql)
         })?;
         self.statements.insert(sql.to_owned(), statement.clone());
@@ -165,9 +173,14 @@ impl Session {
         let outcome = before.into_iter().collect::<Result<()>>();
         let outcome = outcome.and_then(|()| last.map_err(|error| explain(&error)));
         if outcome.is_err() {
-            self.marks += 1;
+            self.mark_failed();
         }
         outcome
+    }
+
+    fn mark_failed(&mut self) {
+        self.has_failed = true;
+        self.marks += 1;
     }
 }
 
