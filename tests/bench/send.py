@@ -132,14 +132,24 @@ def on_postgres(options, folder, stack, seed):
     sender = Sender(folder, network, first.key(), make_numbers(first.api(), 100), seed)
     cells = {"one": [], "two": [], "pgbench": []}
     for number in range(options.rounds):
-        cells["one"].append(warmed(sender, [first.address], options, postgres))
-        second.start()
-        cells["two"].append(warmed(sender, [first.address, second.address], options, postgres))
-        second.stop()
+        # Tables grow from cell to cell: neither is always the later one.
+        for name in ("one", "two") if number % 2 == 0 else ("two", "one"):
+            cells[name].append(with_processes(name, first, second, sender, options, postgres))
         postgres.run("-c", "CHECKPOINT")
         cells["pgbench"].append(pgbench(peer, options.seconds))
         print(f"round {number + 1}: " + "  ".join(f"{name} {cells[name][-1]}" for name in cells), flush=True)
     return postgres_figures(options, cells, flush_p50_ms(folder))
+
+
+def with_processes(name, first, second, sender, options, postgres):
+    """One cell, with the second process running for it or not at all."""
+    if name == "one":
+        return warmed(sender, [first.address], options, postgres)
+    second.start()
+    try:
+        return warmed(sender, [first.address, second.address], options, postgres)
+    finally:
+        second.stop()
 
 
 def warmed(sender, addresses, options, postgres):
