@@ -72,7 +72,7 @@ const ROOM: usize = 4096;
 const READERS: usize = 2;
 /// Connections to `PostgreSQL` for what every message does: with more of them each transaction would hold less, and all
 /// of them together get less done.
-const APPENDERS: usize = 3;
+pub const APPENDERS: usize = 3;
 
 impl Db {
     /// Opens the database, bringing its schema up to date.
@@ -86,39 +86,20 @@ impl Db {
     }
 
     fn open_blocking(location: &Location, ids: Ids, as_server: bool) -> anyhow::Result<Self> {
-        let writes = Arc::new(Intake::new(ROOM));
-        let (reads, appends, presence, bus) = match location {
-            Location::File(path) => {
-                let folder = if as_server { Some(lock(path)?) } else { None };
-                let presence = Presence::alone(folder, &ids);
-                migrate::sqlite(&mut sqlite::open(path, false)?).context("migrating the database")?;
-                let reads = Arc::new(Intake::new(ROOM));
-                let bus = Arc::new(Bus::default());
-                sqlite::start(path, READERS, &bus, &writes, &reads)?;
-                (reads, Arc::clone(&writes), presence, bus)
-            }
+        let inner = match location {
+            Location::File(path) => Inner::on_sqlite(path, &ids, as_server)?,
             Location::Postgres { url, connections } => {
                 let mut client = postgres::connect(url).context("connecting to PostgreSQL")?;
                 migrate::postgres(&mut client).context("migrating the database")?;
                 drop(client);
-                let bus = Arc::new(if as_server { Bus::among_others(url.clone())? } else { Bus::default() });
-                let appends = if as_server { Arc::new(Intake::new(ROOM)) } else { Arc::clone(&writes) };
-                let others = if as_server { connections.saturating_sub(APPENDERS).max(1) } else { 1 };
-                postgres::start(url, others, &bus, &writes)?;
                 if as_server {
-                    postgres::start(url, APPENDERS, &bus, &appends)?;
-                }
-                let presence = if as_server {
-                    Presence::among_others(url.clone(), ids, Arc::clone(&bus))?
+                    Inner::on_postgres(url, *connections, ids)?
                 } else {
-                    Presence::alone(None, &ids)
-                };
-                (Arc::clone(&writes), appends, presence, bus)
+                    Inner::beside_postgres(url, &ids)?
+                }
             }
         };
-        let shared = matches!(location, Location::Postgres { .. });
-        let stalled = AtomicUsize::new(0);
-        Ok(Self(Arc::new(Inner { writes, appends, reads, presence, bus, stalled, shared })))
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Runs `unit` in one transaction and answers once it is durable. It may run more than once: make ids, times
@@ -227,6 +208,39 @@ impl Db {
 
     fn is_closed(&self) -> bool {
         self.0.presence.has_left()
+    }
+}
+
+impl Inner {
+    fn on_sqlite(path: &Path, ids: &Ids, as_server: bool) -> anyhow::Result<Self> {
+        let folder = if as_server { Some(lock(path)?) } else { None };
+        let presence = Presence::alone(folder, ids);
+        migrate::sqlite(&mut sqlite::open(path, false)?).context("migrating the database")?;
+        let (writes, reads) = (Arc::new(Intake::new(ROOM)), Arc::new(Intake::new(ROOM)));
+        let bus = Arc::new(Bus::default());
+        sqlite::start(path, READERS, &bus, &writes, &reads)?;
+        let (appends, stalled) = (Arc::clone(&writes), AtomicUsize::new(0));
+        Ok(Self { writes, appends, reads, presence, bus, stalled, shared: false })
+    }
+
+    /// For a server, which is one of several.
+    fn on_postgres(url: &str, connections: usize, ids: Ids) -> anyhow::Result<Self> {
+        let (writes, appends) = (Arc::new(Intake::new(ROOM)), Arc::new(Intake::new(ROOM)));
+        let bus = Arc::new(Bus::among_others(url.to_owned())?);
+        postgres::start(url, connections.saturating_sub(APPENDERS).max(1), &bus, &writes)?;
+        postgres::start(url, APPENDERS, &bus, &appends)?;
+        let presence = Presence::among_others(url.to_owned(), ids, Arc::clone(&bus))?;
+        let (reads, stalled) = (Arc::clone(&writes), AtomicUsize::new(0));
+        Ok(Self { writes, appends, reads, presence, bus, stalled, shared: true })
+    }
+
+    /// For a command: one connection is enough.
+    fn beside_postgres(url: &str, ids: &Ids) -> anyhow::Result<Self> {
+        let (writes, bus) = (Arc::new(Intake::new(ROOM)), Arc::new(Bus::default()));
+        postgres::start(url, 1, &bus, &writes)?;
+        let (appends, reads) = (Arc::clone(&writes), Arc::clone(&writes));
+        let (presence, stalled) = (Presence::alone(None, ids), AtomicUsize::new(0));
+        Ok(Self { writes, appends, reads, presence, bus, stalled, shared: true })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use agentphone::db::{Db, Tx};
+use agentphone::db::{APPENDERS, Db, Tx};
 use agentphone::error::{Code, Error, Result, Storage};
 use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
@@ -32,9 +32,9 @@ impl Held {
         .await
     }
 
-    /// Holds all threads that store messages: three on PostgreSQL, the only one on SQLite.
+    /// Holds all threads that store messages, on SQLite the only one.
     pub async fn messages(db: &Db) -> Self {
-        let threads = if postgres_url().is_some() { 3 } else { 1 };
+        let threads = if postgres_url().is_some() { APPENDERS } else { 1 };
         Self::held(threads, |unit| {
             let db = db.clone();
             Box::pin(async move { db.append(unit).await })

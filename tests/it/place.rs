@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agentphone::clock::{Clock, Time};
-use agentphone::db::{Db, Location};
+use agentphone::db::{APPENDERS, Db, Location};
 use agentphone::id::Ids;
 use postgres::{Client, NoTls};
 
@@ -61,7 +61,7 @@ impl Place {
         let clock = Clock::manual(START);
         let ids = Ids::from_seed(clock.clone(), 1);
         let location = match &self.0.database {
-            Some((_, url)) => Location::Postgres { url: url.clone(), connections: 3 + connections },
+            Some((_, url)) => Location::Postgres { url: url.clone(), connections: APPENDERS + connections },
             None => Location::File(self.0.folder.join("test.db")),
         };
         (Db::open(location, ids.clone()).await.unwrap(), ids, clock)

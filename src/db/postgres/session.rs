@@ -89,8 +89,8 @@ impl Session {
             self.waiting.clear();
             return Ok(());
         }
-        self.with_what_waits(async |client| client.batch_execute("COMMIT").await).map_err(|error| match error
-        {
+        let committed = self.with_what_waits("COMMIT", async |client| client.batch_execute("COMMIT").await);
+        committed.map_err(|error| match error {
             Error::Storage(Storage::Unavailable(text)) => Error::Storage(Storage::OutcomeUnknown(text)),
             other => other,
         })
@@ -123,7 +123,7 @@ impl Session {
         self.marks += 1;
         let statement = self.statement(sql)?;
         let values: Vec<Value<'_>> = parameters.iter().map(|parameter| parameter.value()).collect();
-        self.with_what_waits(async |client| client.execute_raw(&statement, &values).await)
+        self.with_what_waits(sql, async |client| client.execute_raw(&statement, &values).await)
     }
 
     pub fn query<T>(
@@ -138,7 +138,7 @@ impl Session {
         let statement = self.statement(sql)?;
         let values: Vec<Value<'_>> = parameters.iter().map(|parameter| parameter.value()).collect();
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        let rows = self.with_what_waits(async |client| client.query(&statement, &values).await)?;
+        let rows = self.with_what_waits(sql, async |client| client.query(&statement, &values).await)?;
         rows.iter().map(|row| map(Row::Postgres(row))).collect()
     }
 
@@ -161,9 +161,10 @@ impl Session {
         done.map_err(|error| explain(&error))
     }
 
-    /// Sends what waits and `last` in one go. The first error is the reason of all that follow.
+    /// Sends what waits and `last`, which is `sql`, in one go. The first error is the reason of all that follow.
     fn with_what_waits<T>(
         &mut self,
+        sql: &str,
         last: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T> {
         let Self { runtime, client, connection, waiting, .. } = self;
@@ -171,7 +172,7 @@ impl Session {
         let before = join_all(waiting.iter().map(|one| one.run(client)));
         let (before, last) = drive(runtime, connection, join(before, last(client)));
         let outcome = before.into_iter().collect::<Result<()>>();
-        let outcome = outcome.and_then(|()| last.map_err(|error| explain(&error)));
+        let outcome = outcome.and_then(|()| last.map_err(|error| failed(&error, sql)));
         if outcome.is_err() {
             self.mark_failed();
         }
