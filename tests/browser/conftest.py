@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from harness.api import Api
 from harness.programs import Server, binary
-from stage import Endpoint, Line, Person, desk, launch, sign_in_path
+from stage import PATIENCE, Endpoint, Line, Person, desk, launch, sign_in_path
+
+
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,8 @@ def test_everything_has_its_page(account, network, browser) -> None:
     assert account.sms["id"] in browser.page(f"/numbers/{account.sms['id']}")
 
 
-def test_the_story_of_an_outbound_message_has_every_step(account, network, browser) -> None:
+def test_the_story_of_an_outbound_message_has_every_step(account, faulty, browser) -> None:
+    faulty.faults(receipt_delay_ms=1000)
     sent = account.send(fresh_number(), "Your bike is ready")
     path = f"/messages/{sent['id']}"
     page = browser.page_with(path, "Delivered")

@@ -22,6 +22,13 @@ def exhaust(customer: Account) -> list:
     return answers
 
 
+def empty(customer: Account) -> None:
+    """Leaves the bucket with a token just spent, so that the next one is nearly a second away."""
+    exhaust(customer)
+    while customer.http.get("/v1/agents").status_code != 200:
+        time.sleep(0.02)
+
+
 def test_the_bucket_counts_down_and_refuses_with_a_pause(customer) -> None:
     answers = exhaust(customer)
     assert 60 <= len(answers) - 1 <= 75
@@ -30,10 +37,11 @@ def test_the_bucket_counts_down_and_refuses_with_a_pause(customer) -> None:
     assert abs(int(first.headers["x-ratelimit-reset"]) - time.time()) < 120
     assert_v1(last, 429, "RATE_LIMIT_EXCEEDED")
     assert last.headers["x-ratelimit-remaining"] == "0" and int(last.headers["retry-after"]) >= 1
+    empty(customer)
     flat = customer.http.get("/api/numbers/num_x/webhook")
     assert_api(flat, 429)
     assert int(flat.headers["retry-after"]) >= 1, "both doors share the bucket"
-    time.sleep(int(last.headers["retry-after"]) + 0.2)
+    time.sleep(int(flat.headers["retry-after"]) + 0.2)
     assert customer.http.get("/v1/agents").status_code == 200
 
 
@@ -47,9 +55,10 @@ def test_reads_and_writes_and_keys_have_buckets_of_their_own(customer, limited) 
 def test_the_python_client_raises_its_rate_limit_error(customer) -> None:
     import agentphone
 
-    exhaust(customer)
+    sdk = agentphone.AgentPhone(api_key=customer.key, base_url=customer.origin)
+    empty(customer)
     with pytest.raises(agentphone.RateLimitError) as refused:
-        agentphone.AgentPhone(api_key=customer.key, base_url=customer.origin).agents.list()
+        sdk.agents.list()
     assert refused.value.status == 429 and isinstance(refused.value.message, str)
 
 

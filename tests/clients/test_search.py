@@ -20,6 +20,7 @@ def test_what_the_client_sent_and_got_is_found(account, sdk, network) -> None:
     sent = sdk.messages.send(to_number=phone.number, body="Your bike is ready", number_id=account.sms["id"])
     eventually(lambda: phone.received())
     phone.text(account.sms["phoneNumber"], "Which BIKE, the rote Rad or the vélo? 🚲")
+    eventually(lambda: account.message(sent["conversation_id"], sent["id"])["status"] == "delivered")
     page = finds(account, "bike", 2)
     assert [row["body"] for row in page["data"]] == ["Which BIKE, the rote Rad or the vélo? 🚲", "Your bike is ready"]
     assert page["hasMore"] is False and page["data"][1]["id"] == sent["id"]

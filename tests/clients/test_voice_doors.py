@@ -331,7 +331,7 @@ def test_the_first_sound_comes_early_and_who_leaves_ends_it(account, rough) -> N
 def test_who_leaves_before_the_first_byte_is_not_worked_for(account, rough) -> None:
     rough.rules({"hang": "head"})
     with pytest.raises(httpx.TimeoutException):
-        account.http.post(CHAT, json=ASKED | {"model": "rough-chat"}, timeout=0.5)
+        account.http.post(CHAT, json=ASKED | {"model": "rough-chat"}, timeout=2)
     assert eventually(lambda: rough.last()["outcome"] == "gone", what="the upstream to be left")
 
 

@@ -188,9 +188,9 @@ def test_gone_ends_the_retries(account, network, receiver) -> None:
     endpoint.stays_at(1)
 
 
-@pytest.mark.parametrize(("status", "least", "most"), [(429, 2.0, 5.0), (503, 2.0, 5.0), (500, 0.2, 1.5)])
+@pytest.mark.parametrize(("status", "least", "most"), [(429, 6.0, 12.0), (503, 6.0, 12.0), (500, 0.2, 5.0)])
 def test_retry_after_lengthens_a_pause_on_429_and_503_only(status, least, most, account, network, receiver) -> None:
-    endpoint = receiver.endpoint(Answer(status, headers={"Retry-After": "2"}), Answer())
+    endpoint = receiver.endpoint(Answer(status, headers={"Retry-After": "6"}), Answer())
     project_webhook(account, endpoint.url)
     network.handset().text(account.sms["phoneNumber"], "Hello?")
     first, second = endpoint.wait(2)

@@ -278,7 +278,7 @@ def test_life_cycle_events_are_opt_in_and_come_once_in_order(account, network, r
     webhook = project_webhook(account, endpoint.url, events=["message.sent", "message.delivered", "message.failed"])
     assert set(webhook["events"]) == {"agent.message", "message.sent", "message.delivered", "message.failed"}
     phone = network.handset()
-    faulty.faults(receipt_delay_ms=400)
+    faulty.faults(receipt_delay_ms=2000)
     sent = account.send(phone.number)
     events = [request.json for request in endpoint.wait(2)]
     assert [event["event"] for event in events] == ["message.sent", "message.delivered"]

@@ -22,6 +22,7 @@ ALONE = 2.5
 SILENT = 0.75
 # What stood still for so long was held up by the dead.
 HELD_UP = 0.5
+SHARED_WITHIN = 10
 CLIENTS_EACH = 4
 CLIENTS_OF_BOTH = 4
 
@@ -78,6 +79,8 @@ def one_round(scene, servers, choice, round_number):
              for index, server in enumerate(servers)]
     pairs = [[scene.api(server) for server in servers] for _ in range(CLIENTS_OF_BOTH)]
     both = Alternating(pairs, scene.numbers, f"{name}b", 2 * round_number).start()
+    if round_number == 0:
+        until_shared(both)
     time.sleep(choice.uniform(0, LATEST_KILL))
     servers[victim].kill()
     killed_at, killed_at_clock = time.monotonic(), time.time()
@@ -93,6 +96,13 @@ def one_round(scene, servers, choice, round_number):
             first_after.setdefault((promise.sender, promise.recipient), promise)
     return Round(longest_silence(survived, killed_at, alone_until), servers[victim].seconds_to_serve, killed_at_clock,
                  both.shared, [promise.id for promise in first_after.values()])
+
+
+def until_shared(both):
+    """Waits until both servers have acknowledged texts of one conversation: early kills alone would prove nothing of it."""
+    deadline = time.monotonic() + SHARED_WITHIN
+    while not both.shared and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def longest_silence(acknowledged, since, until):

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use agentphone::clock::Clock;
 use agentphone::db::{Db, Location};
@@ -28,7 +29,10 @@ fn script() -> Command {
 
 impl Server {
     fn start() -> Self {
-        let folder = std::env::temp_dir().join(format!("agentphone-tls-{}", std::process::id()));
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name =
+            format!("agentphone-tls-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
         let url = run(script().arg("start").arg(&folder).arg("tls")).trim().to_owned();
         Self { folder, url }
     }

@@ -19,6 +19,7 @@ async fn a_dead_process_gives_back_its_jobs() {
     let line = server.buy_number("sms").await;
     server.faults(json!({"withhold_next": 1})).await;
     let id = server.send(&line, ADA, "one").await["id"].as_str().unwrap().to_owned();
+    assert_eq!(server.handed_over(1).await, ["one"]);
     server.send(&line, ADA, "two").await;
     let dead = server.column("SELECT lease FROM jobs WHERE lease IS NOT NULL").await;
     assert_eq!(dead, [server.app.db.presence().incarnation().unwrap().to_string()]);

@@ -122,7 +122,7 @@ async fn one_found_sending_that_the_carrier_withholds_is_unconfirmed_until_a_rec
     // It is never silently sent again.
     server.advance(Duration::from_hours(1));
     server.send(&line, ADA, "next").await;
-    assert_eq!(server.ledger().await.len(), 2);
+    assert_eq!(server.handed_over(2).await, ["hello", "next"]);
     server.faults(json!({"release": true})).await;
     let message = server.becomes(&id, Status::Delivered).await;
     assert_eq!(message.error_code, None);
@@ -147,8 +147,10 @@ async fn only_when_nothing_older_waits_is_a_message_handed_over_directly() {
     let second = server.send(&line, ADA, "second").await;
     assert_eq!(second["status"], "queued");
     assert_eq!(server.message(second["id"].as_str().unwrap()).await.status, Status::Queued);
-    assert_eq!(server.send(&line, BOB, "elsewhere").await["status"], "sent", "another conversation goes on");
-    assert_eq!(server.handed_over(2).await, ["hello", "elsewhere"]);
+    let elsewhere = server.send(&line, BOB, "elsewhere").await;
+    assert_eq!(server.handed_over(2).await, ["hello", "elsewhere"], "another conversation goes on");
+    server.becomes(elsewhere["id"].as_str().unwrap(), Status::Delivered).await;
+    assert_eq!(server.message(&first).await.status, Status::Sending);
     server.faults(json!({"release": true})).await;
     assert_eq!(server.handed_over(3).await, ["hello", "elsewhere", "second"]);
     server.becomes(&first, Status::Delivered).await;

@@ -33,7 +33,8 @@ class Listening:
         self._process = subprocess.Popen(
             command, env=server.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         for line in self._process.stdout:
@@ -55,8 +56,10 @@ class Listening:
         return line.split("secret: ")[1]
 
     def ended(self) -> int:
-        """The exit code of one that gives up by itself."""
-        return self._process.wait(15)
+        """The exit code of one that gives up by itself; all that it said has been read then."""
+        code = self._process.wait(15)
+        self._reader.join(15)
+        return code
 
     def close(self) -> None:
         if self._process.poll() is None:

@@ -155,7 +155,10 @@ async fn one_found_in_sending_is_never_handed_over_again() {
     let sent = server.send(&line, ADA, "Nine?").await;
     server.faults(json!({"accept_delay_ms": 60_000})).await;
     server.post(&reactions(&sent), json!({"reaction": "laugh"}), 200).await;
-    assert_eq!(server.column("SELECT status FROM acts").await, ["sending"]);
+    until_true("the hand-over to begin", async || {
+        server.column("SELECT status FROM acts").await == ["sending"]
+    })
+    .await;
     let setting = server.crash().await;
     let server = setting.start().await;
     // Whatever was handed over now would be refused, and use this up.

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::world::{ADA, IMESSAGE_LINE, SMS_LINE, Transport, World, accepted, text};
+use crate::wait::PATIENCE;
 
 async fn says(world: &World, body: &str) {
     let said = json!({ "to": SMS_LINE, "body": body });
@@ -53,7 +54,7 @@ async fn what_could_not_be_stored_is_offered_again() {
     says(&world, "One").await;
     let refused = server.arrival().await;
     drop(refused.stored);
-    let again = server.arrival_within(Duration::from_secs(7)).await;
+    let again = server.arrival_within(PATIENCE).await;
     assert_eq!(again.inbound, refused.inbound);
     again.stored.send(Some("msg_1".to_owned())).unwrap();
     world.end().await;
@@ -174,7 +175,7 @@ impl Raw {
 
     async fn hear(&mut self) -> serde_json::Value {
         let frame =
-            tokio::time::timeout(Duration::from_secs(3), self.0.next()).await.expect("a frame in time");
+            tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a frame in time");
         serde_json::from_str(frame.unwrap().unwrap().to_text().unwrap()).unwrap()
     }
 }
@@ -214,7 +215,7 @@ async fn words_that_are_no_messages_end_the_link() {
     let world = World::new(Transport::Remote).await;
     let mut raw = Raw::open(&world).await;
     raw.say(json!({ "submit": 1 })).await;
-    let end = tokio::time::timeout(Duration::from_secs(3), raw.0.next()).await.expect("the link ends");
+    let end = tokio::time::timeout(PATIENCE, raw.0.next()).await.expect("the link ends");
     assert!(!matches!(end, Some(Ok(Message::Text(_)))), "{end:?}");
     world.end().await;
 }

@@ -10,6 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use super::world::{ADA, BOB, IMESSAGE_LINE, Transport, World, accepted, text};
+use crate::wait::PATIENCE;
 
 /// A stream of events and what of it has been read.
 struct Stream {
@@ -28,7 +29,7 @@ impl Stream {
     async fn until(&mut self, wanted: &str) {
         let mut buffer = [0; 4096];
         while !self.seen.contains(wanted) {
-            let read = tokio::time::timeout(Duration::from_secs(3), self.socket.read(&mut buffer)).await;
+            let read = tokio::time::timeout(PATIENCE, self.socket.read(&mut buffer)).await;
             let count = read.unwrap_or_else(|_| panic!("no {wanted} in {}", self.seen)).unwrap();
             assert!(count > 0, "the stream ended: {}", self.seen);
             self.seen.push_str(std::str::from_utf8(&buffer[..count]).unwrap());

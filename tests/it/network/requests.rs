@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
 use super::world::{ADA, BOB, SMS_LINE, Transport, World, accepted, plain};
+use crate::wait::{PATIENCE, until};
 
 async fn a_text_out(transport: Transport) {
     let world = World::new(transport).await;
@@ -89,14 +90,7 @@ async fn a_text_in_over_the_socket() {
 
 /// Asks until `found`; what a server has stored appears a moment later.
 async fn poll(world: &World, path: &str, found: impl Fn(&Value) -> bool) -> Value {
-    for _ in 0..200 {
-        let answer = world.get(path).await;
-        if found(&answer) {
-            return answer;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("{path} never showed it");
+    until(path, async || Some(world.get(path).await).filter(|answer| found(answer))).await
 }
 
 #[tokio::test]
@@ -240,7 +234,7 @@ async fn a_phone_is_watched_live() {
     }
     assert_eq!(server.text("msg_1", ADA, "Look").await, accepted());
     while !seen.contains("\"body\":\"Look\"") {
-        let read = tokio::time::timeout(std::time::Duration::from_secs(3), stream.read(&mut buffer));
+        let read = tokio::time::timeout(PATIENCE, stream.read(&mut buffer));
         let count = read.await.expect("the stream tells of it").unwrap();
         seen.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
     }
@@ -296,11 +290,11 @@ async fn many_media_go_as_several_parts_with_one_receipt() {
     server.nothing_for(50).await;
 
     // The second part refused: neither sent nor not sent.
-    world.ok("PUT", "/sim/faults", &json!({ "accept_delay_ms": 150 })).await;
+    world.ok("PUT", "/sim/faults", &json!({ "withhold_next": 1 })).await;
     "msg_2".clone_into(&mut mms.message_id);
     let refuse = async {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        world.ok("PUT", "/sim/faults", &json!({ "refuse_next": 1 })).await;
+        poll(&world, "/sim/faults", |faults| faults["withheld"] == 1).await;
+        world.ok("PUT", "/sim/faults", &json!({ "refuse_next": 1, "release": true })).await;
     };
     let (outcome, ()) = tokio::join!(server.submit(Outbound::Text(mms)), refuse);
     assert!(matches!(outcome, Outcome::Unknown { .. }), "{outcome:?}");

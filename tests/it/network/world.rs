@@ -18,6 +18,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::wait::PATIENCE;
+
 pub const SMS_LINE: &str = "+12065550100";
 pub const IMESSAGE_LINE: &str = "+12065550101";
 pub const ADA: &str = "+14155550142";
@@ -93,7 +95,7 @@ impl World {
         self.stop.cancel();
         drop(self.network);
         self.tasks.close();
-        tokio::time::timeout(Duration::from_secs(5), self.tasks.wait()).await.expect("the network ends");
+        tokio::time::timeout(PATIENCE, self.tasks.wait()).await.expect("the network ends");
     }
 
     pub async fn call(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
@@ -145,7 +147,7 @@ impl World {
     pub async fn server(&self) -> Server {
         let server = self.unlinked_server();
         let mut up = server.connection.up.clone();
-        tokio::time::timeout(Duration::from_secs(5), up.wait_for(|up| *up)).await.expect("in time").unwrap();
+        tokio::time::timeout(PATIENCE, up.wait_for(|up| *up)).await.expect("in time").unwrap();
         server
     }
 
@@ -176,7 +178,7 @@ pub struct Server {
 impl Server {
     pub async fn submit(&self, outbound: Outbound) -> Outcome {
         let submit = self.connection.carrier.submit(outbound);
-        tokio::time::timeout(Duration::from_secs(5), submit).await.expect("an answer in time")
+        tokio::time::timeout(PATIENCE, submit).await.expect("an answer in time")
     }
 
     pub async fn text(&self, id: &str, to: &str, body: &str) -> Outcome {
@@ -185,7 +187,7 @@ impl Server {
 
     /// The next thing that arrives, and the way to say that it is stored.
     pub async fn arrival(&mut self) -> Arrival {
-        self.arrival_within(Duration::from_secs(3)).await
+        self.arrival_within(PATIENCE).await
     }
 
     pub async fn arrival_within(&mut self, patience: Duration) -> Arrival {
