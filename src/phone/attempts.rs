@@ -162,7 +162,7 @@ pub fn give_up(tx: &mut Tx<'_>, id: &DeliveryId, reason: &str) -> Result<()> {
     Ok(())
 }
 
-/// Sends a delivery once more, now; answers it as it is then.
+/// Sends a delivery once more, now, or leaves it to the attempt that is under way; answers it as it is then.
 pub fn replay(
     tx: &mut Tx<'_>,
     ids: &Ids,

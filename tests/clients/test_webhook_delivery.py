@@ -169,6 +169,20 @@ def test_replay_revives_a_failed_delivery_of_a_number_webhook(account, network, 
     assert account.deliveries()[0]["status"] == "success"
 
 
+def test_a_replay_during_an_attempt_is_left_to_it(account, network, receiver) -> None:
+    slow = Answer(delay=1.5)
+    endpoint = receiver.endpoint(slow, Answer())
+    project_webhook(account, endpoint.url)
+    network.handset().text(account.sms["phoneNumber"], "Hello?")
+    endpoint.wait(1)
+    [delivery] = account.deliveries()
+    replayed = account.ok("POST", f"/v1/webhooks/deliveries/{delivery['id']}/replay")
+    assert (replayed["id"], replayed["status"]) == (delivery["id"], "pending")
+    eventually(lambda: account.deliveries()[0]["status"] == "success")
+    endpoint.stays_at(1)
+    assert account.deliveries()[0]["attemptCount"] == 1
+
+
 def test_redirects_are_not_followed(account, network, receiver) -> None:
     elsewhere = receiver.endpoint()
     endpoint = receiver.endpoint(Answer(302, headers={"Location": elsewhere.url}), Answer(307, headers={"Location": elsewhere.url}), Answer())

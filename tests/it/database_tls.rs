@@ -30,8 +30,7 @@ fn script() -> Command {
 impl Server {
     fn start() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name =
-            format!("agentphone-tls-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("agentphone-tls-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         let url = run(script().arg("start").arg(&folder).arg("tls")).trim().to_owned();
         Self { folder, url }

@@ -165,6 +165,8 @@ pub fn find(
 }
 
 /// Send a delivery again, now
+///
+/// Also one that had succeeded. One that is being attempted at this moment is left to that attempt.
 #[utoipa::path(post, path = "/v1/webhooks/deliveries/{id}/replay", tag = "webhooks", params(("id" = String, Path)),
     responses((status = 200, body = DeliveryObject), Errors))]
 async fn replay(

@@ -174,8 +174,7 @@ impl Raw {
     }
 
     async fn hear(&mut self) -> serde_json::Value {
-        let frame =
-            tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a frame in time");
+        let frame = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a frame in time");
         serde_json::from_str(frame.unwrap().unwrap().to_text().unwrap()).unwrap()
     }
 }
