@@ -36,10 +36,8 @@ def paths(number_ids, conversation_ids, choice):
             "number_messages": [f"/v1/numbers/{name}/messages" for name in number_ids]}
 
 
-def loaded(options, folder, stack):
+def loaded(options, folder, postgres, url):
     """A server's folder with the messages in it, the server stopped; number and conversation ids."""
-    postgres = stack.enter_context(Postgres()) if options.database == "postgres" else None
-    url = postgres and postgres.database("bench")
     server = Server(binary("release"), folder / "server", database=url)
     with server:
         numbers = make_numbers(server.api(), NUMBERS)
@@ -51,11 +49,15 @@ def loaded(options, folder, stack):
 
 
 def measured(options, folder, stack, seed):
-    server, number_ids, conversation_ids = loaded(options, folder, stack)
+    postgres = stack.enter_context(Postgres()) if options.database == "postgres" else None
+    url = postgres and postgres.database("bench")
+    server, number_ids, conversation_ids = loaded(options, folder, postgres, url)
     stack.enter_context(server)
     # What was loaded behind the server's back is put into the index first: no server has a million messages waiting for it.
     loader.await_indexed(server.api(), options.messages, time.perf_counter())
     check_loaded(server.api(), options, conversation_ids)
+    if postgres:
+        loader.settle(postgres, url)
     cells = {}
     for _ in range(options.rounds):
         for name, lines in paths(number_ids, conversation_ids, random.Random(seed)).items():

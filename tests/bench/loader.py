@@ -83,6 +83,13 @@ def timed_id(prefix, at, index):
     return prefix + "".join(BASE32[value >> 5 * place & 31] for place in range(25, -1, -1))
 
 
+def settle(postgres, url):
+    """Does what autovacuum and the checkpointer would have done by the time so many messages had come one by one: a load
+    leaves all of it to them at once, beside what is measured."""
+    for statement in ("VACUUM (ANALYZE)", "CHECKPOINT"):
+        postgres.run("-c", statement, url=url)
+
+
 def await_indexed(api, messages, began):
     """Waits until the last message can be found, which is when the index is made; gives the messages indexed a second."""
     while api.get(f"/v1/messages?query=m{messages - 1}").expect()["total"] == 0:
