@@ -146,6 +146,8 @@ pub enum Error {
 pub enum Storage {
     /// Lost against a concurrent transaction; the same unit may succeed next time.
     Conflict,
+    /// A row of that key is there already, written by somebody else since the unit looked.
+    Duplicate(String),
     /// More work is waiting than is sensible to accept.
     Overloaded,
     /// Disk full, database locked or away: the unit was certainly not stored.

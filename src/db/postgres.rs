@@ -75,7 +75,11 @@ impl Worker {
 
     /// Runs units in one transaction; one by one where that does not work out.
     fn together(&mut self, mut units: Vec<Box<dyn Unit>>) {
-        let done = self.session().and_then(|session| once(session, &mut units));
+        let done = match self.session() {
+            Ok(session) => once(session, &mut units),
+            // Each of them alone would find the same, and wait as long for it.
+            Err(away) => return refuse(units, &away),
+        };
         match done {
             Ok(done) => {
                 for (unit, Done { outcome, said }) in units.into_iter().zip(done) {
@@ -83,11 +87,9 @@ impl Worker {
                     unit.answer(outcome);
                 }
             }
-            Err(Error::Storage(Storage::OutcomeUnknown(text))) => {
+            Err(Error::Storage(lost @ Storage::OutcomeUnknown(_))) => {
                 self.forget_if_broken();
-                for unit in units {
-                    unit.answer(Err(Error::Storage(Storage::OutcomeUnknown(text.clone()))));
-                }
+                refuse(units, &lost);
             }
             Err(_) => {
                 self.forget_if_broken();
@@ -104,8 +106,9 @@ impl Worker {
         let mut outcome = Err(Error::Storage(Storage::Conflict));
         for attempt in 0..ATTEMPTS {
             thread::sleep(Duration::from_micros(u64::from(attempt * attempt) * 50));
-            outcome = self.session().and_then(|session| once(session, &mut units));
-            if !matches!(outcome, Err(Error::Storage(Storage::Conflict))) {
+            let session = self.session().map_err(Error::Storage);
+            outcome = session.and_then(|session| once(session, &mut units));
+            if !matches!(outcome, Err(Error::Storage(Storage::Conflict | Storage::Duplicate(_)))) {
                 break;
             }
         }
@@ -121,11 +124,14 @@ impl Worker {
                 let text = "too many concurrent changes".to_owned();
                 unit.answer(Err(Error::Storage(Storage::Unavailable(text))));
             }
+            // Nobody is so unlucky: the row has been there all the time.
+            Err(Error::Storage(Storage::Duplicate(text))) => unit.answer(Err(anyhow::anyhow!(text).into())),
             Err(error) => unit.answer(Err(error)),
         }
     }
 
-    fn session(&mut self) -> Result<&RefCell<Session>> {
+    fn session(&mut self) -> Result<&RefCell<Session>, Storage> {
+        self.session.take_if(|session| session.get_mut().has_ended());
         match &mut self.session {
             Some(session) => Ok(session),
             none @ None => {
@@ -137,6 +143,12 @@ impl Worker {
 
     fn forget_if_broken(&mut self) {
         self.session.take_if(|session| session.get_mut().is_closed());
+    }
+}
+
+fn refuse(units: Vec<Box<dyn Unit>>, reason: &Storage) {
+    for unit in units {
+        unit.answer(Err(Error::Storage(reason.clone())));
     }
 }
 
@@ -181,26 +193,37 @@ fn explain(error: &tokio_postgres::Error) -> Error {
         return if error.is_closed()
             || error.source().is_some_and(<dyn StdError + 'static>::is::<std::io::Error>)
         {
-            unavailable(error)
+            Error::Storage(unavailable(error))
         } else {
             anyhow::anyhow!("{error}").into()
         };
     };
-    // A unit looks before it inserts: that another one inserted the same meanwhile is a lost race as well.
-    let races =
-        [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION];
-    if races.contains(state) {
-        return Error::Storage(Storage::Conflict);
-    }
-    match state.code().get(..2) {
-        // Connection trouble, resources exhausted (disk full among them), operator's intervention, system errors.
-        Some("08" | "53" | "57" | "58") => unavailable(error),
-        _ => anyhow::anyhow!("{error}: {}", error.as_db_error().map_or("", |error| error.message())).into(),
+    let text = || format!("{error}: {}", error.as_db_error().map_or("", |error| error.message()));
+    match state {
+        &SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED => {
+            Error::Storage(Storage::Conflict)
+        }
+        // A unit looks before it inserts: that another one inserted the same meanwhile is a lost race as well.
+        &SqlState::UNIQUE_VIOLATION => Error::Storage(Storage::Duplicate(text())),
+        passing if passes(passing) => Error::Storage(unavailable(error)),
+        _ => anyhow::anyhow!(text()).into(),
     }
 }
 
-fn unavailable(error: &impl Display) -> Error {
+/// Whether it is the server's state that speaks against a statement, and not the statement: connection trouble, resources
+/// exhausted (disk full among them), operator's intervention, system errors; and a server that only reads since it is no
+/// longer the first, a row that was locked for too long, a transaction that stood still for too long.
+fn passes(state: &SqlState) -> bool {
+    const SINGLE: [SqlState; 3] = [
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+    ];
+    SINGLE.contains(state) || matches!(state.code().get(..2), Some("08" | "53" | "57" | "58"))
+}
+
+fn unavailable(error: &impl Display) -> Storage {
     let error = format!("{error:#}");
     tracing::warn!(error, "the database refuses work");
-    Error::Storage(Storage::Unavailable(error))
+    Storage::Unavailable(error)
 }

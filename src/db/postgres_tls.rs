@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use rustls::client::WebPkiServerVerifier;
@@ -40,7 +41,31 @@ enum Trust {
 /// How to connect to the database at `url`, and by which TLS.
 pub fn read(url: &str) -> anyhow::Result<(tokio_postgres::Config, Tls)> {
     let (url, trust) = split(url)?;
-    Ok((tokio_postgres::Config::from_str(&url)?, Tls(Arc::new(client(&trust)?))))
+    let mut config = tokio_postgres::Config::from_str(&url)?;
+    notice_silence(&mut config, &url);
+    Ok((config, Tls(Arc::new(client(&trust)?))))
+}
+
+/// A server that is gone without a word is noticed within seconds, where `url` does not say otherwise. The system's own
+/// limits are of minutes and hours.
+fn notice_silence(config: &mut tokio_postgres::Config, url: &str) {
+    let is_silent_about = |name: &str| !url.contains(&format!("{name}="));
+    let second = Duration::from_secs(1);
+    if is_silent_about("connect_timeout") {
+        config.connect_timeout(5 * second);
+    }
+    if is_silent_about("keepalives_idle") {
+        config.keepalives_idle(5 * second);
+    }
+    if is_silent_about("keepalives_interval") {
+        config.keepalives_interval(2 * second);
+    }
+    if is_silent_about("keepalives_retries") {
+        config.keepalives_retries(3);
+    }
+    if is_silent_about("tcp_user_timeout") {
+        config.tcp_user_timeout(10 * second);
+    }
 }
 
 /// The URL as the driver reads it, and what it does not know.

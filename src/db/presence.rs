@@ -93,11 +93,14 @@ impl Listener {
         client.execute("SELECT pg_advisory_lock($1)", &[&lock_number(&incarnation)])?;
         client.execute("INSERT INTO incarnations (id) VALUES ($1)", &[&incarnation.as_str()])?;
         client.batch_execute(&format!("LISTEN {CHANNEL}"))?;
-        self.current.send_replace(Some(incarnation));
+        self.current.send_replace(Some(incarnation.clone()));
         let _ = ready.send(());
+        let me = client.prepare("SELECT 1 FROM incarnations WHERE id = $1")?;
         while !self.left.load(Ordering::Relaxed) {
             self.hear(&mut client)?;
-            anyhow::ensure!(!client.is_closed(), "the connection was closed");
+            // Who only listens notices neither that the line is dead nor that others took him for dead.
+            let is_known = client.query_opt(&me, &[&incarnation.as_str()])?.is_some();
+            anyhow::ensure!(is_known, "another process took this one for dead");
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ mod batches;
 mod clock;
 mod database_tls;
 mod direct;
+mod hang_ups;
 mod happened;
 mod lanes;
 mod leases;

@@ -23,10 +23,15 @@ use crate::db::sql::for_postgres;
 use crate::db::value::{Kept, Row, ToValue, Value, storable};
 use crate::error::{Error, Result, Storage};
 
+/// The server ends what it holds for a process that is gone without a word, or that stands still in the middle of a
+/// transaction: others wait for its rows.
+const LIVELINESS: &str = "SET idle_in_transaction_session_timeout = '15s'; SET tcp_keepalives_idle = 5;
+    SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3";
+
 pub struct Session {
     runtime: Runtime,
     client: Client,
-    connection: Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>,
+    link: Link,
     statements: HashMap<String, Statement>,
     waiting: Vec<Waiting>,
     /// Whether something in this transaction has failed. `PostgreSQL` would take a `COMMIT` then, and commit nothing.
@@ -34,6 +39,10 @@ pub struct Session {
     /// How many statements have written or failed, and so left a mark on their transaction.
     pub(super) marks: u64,
 }
+
+/// What moves bytes between the client and the server; `None` once it has ended. It must be dropped then: it holds the
+/// senders of all answers that are awaited, and who waits learns only from their end that none will come.
+type Link = Option<Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>>;
 
 /// What travels with the next question.
 enum Waiting {
@@ -58,17 +67,17 @@ impl Session {
         let (config, tls) = postgres_tls::read(url)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (client, connection) = runtime.block_on(config.connect(tls))?;
-        let (connection, statements, waiting) = (Box::pin(connection), HashMap::new(), Vec::new());
+        let link: Link = Some(Box::pin(connection));
+        let (statements, waiting) = (HashMap::new(), Vec::new());
         let (has_failed, marks) = (false, 0);
-        let mut session = Self { runtime, client, connection, statements, waiting, has_failed, marks };
+        let mut session = Self { runtime, client, link, statements, waiting, has_failed, marks };
         // A sequential scan of a table that happens to be small locks all of it under SERIALIZABLE, and units
         // that have nothing to do with each other collide. And a plan that was made while a table was small is kept:
         // one that joins by reading all of it takes longer and longer while the table grows. Every statement here has
         // an index to go by. Where one has none, its seeming cost would have it compiled, which takes longer than it runs.
-        let settings = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"]
-            .map(|name| format!("SET {name} = off"));
-        let settings = session.batch(&settings.join("; "));
-        settings.context("setting the connection up")?;
+        let plans = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"];
+        let settings = plans.map(|name| format!("SET {name} = off")).join("; ");
+        session.batch(&format!("{settings}; {LIVELINESS}")).context("setting the connection up")?;
         Ok(session)
     }
 
@@ -109,10 +118,34 @@ impl Session {
         self.client.is_closed()
     }
 
+    /// Whether the server has ended the connection meanwhile, which nobody notices who does not look.
+    pub fn has_ended(&mut self) -> bool {
+        let Self { runtime, link, .. } = self;
+        let mut looks = 0;
+        runtime.block_on(poll_fn(|turn| {
+            look_after(link, turn);
+            looks += 1;
+            // Between the first look and the second the runtime asks the system what has come.
+            if looks == 2 {
+                return Poll::Ready(());
+            }
+            turn.waker().wake_by_ref();
+            Poll::Pending
+        }));
+        self.is_closed()
+    }
+
     /// Has a statement run whose outcome nobody asks for.
     pub fn execute(&mut self, sql: &str, parameters: &[&dyn ToValue]) -> Result<()> {
         self.marks += 1;
         let statement = self.statement(sql)?;
+        // The driver would leave out what it cannot send, and the commit behind it would still go.
+        if statement.params().len() != parameters.len()
+            || !statement.params().iter().all(<Kept as ToSql>::accepts)
+        {
+            self.mark_failed();
+            return Err(anyhow!("wrong parameters {:?} for {sql}", statement.params()).into());
+        }
         let values = parameters.iter().map(|parameter| parameter.value().kept()).collect();
         self.waiting.push(Waiting::Statement { sql: sql.to_owned(), statement, values });
         Ok(())
@@ -147,7 +180,7 @@ impl Session {
             return Ok(statement.clone());
         }
         let text = for_postgres(sql);
-        let prepared = drive(&self.runtime, &mut self.connection, self.client.prepare(&text));
+        let prepared = drive(&self.runtime, &mut self.link, self.client.prepare(&text));
         let statement = prepared.map_err(|error| {
             self.mark_failed();
             failed(&error, sql)
@@ -157,7 +190,7 @@ impl Session {
     }
 
     fn batch(&mut self, sql: &str) -> Result<()> {
-        let done = drive(&self.runtime, &mut self.connection, self.client.batch_execute(sql));
+        let done = drive(&self.runtime, &mut self.link, self.client.batch_execute(sql));
         done.map_err(|error| explain(&error))
     }
 
@@ -167,10 +200,10 @@ impl Session {
         sql: &str,
         last: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T> {
-        let Self { runtime, client, connection, waiting, .. } = self;
+        let Self { runtime, client, link, waiting, .. } = self;
         let waiting = std::mem::take(waiting);
         let before = join_all(waiting.iter().map(|one| one.run(client)));
-        let (before, last) = drive(runtime, connection, join(before, last(client)));
+        let (before, last) = drive(runtime, link, join(before, last(client)));
         let outcome = before.into_iter().collect::<Result<()>>();
         let outcome = outcome.and_then(|()| last.map_err(|error| failed(&error, sql)));
         if outcome.is_err() {
@@ -185,25 +218,24 @@ impl Session {
     }
 }
 
-/// Drives `work` and the connection that it goes through. What `work` asks first it asks in its first turn, so that
-/// the connection sends it together.
-fn drive<T>(
-    runtime: &Runtime,
-    connection: &mut Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>,
-    work: impl Future<Output = T>,
-) -> T {
+/// Drives `work` and the link that it goes through. What `work` asks first it asks in its first turn, so that the link
+/// sends it together.
+fn drive<T>(runtime: &Runtime, link: &mut Link, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
-    let mut is_open = true;
     runtime.block_on(poll_fn(|turn| {
         if let Poll::Ready(done) = work.as_mut().poll(turn) {
             return Poll::Ready(done);
         }
-        if is_open && connection.as_mut().poll(turn).is_ready() {
-            // What still waits for an answer is told so in its next turn.
-            is_open = false;
-        }
+        look_after(link, turn);
         work.as_mut().poll(turn)
     }))
+}
+
+/// Has the link move what there is to move, and drops it once it has ended.
+fn look_after(link: &mut Link, turn: &mut std::task::Context<'_>) {
+    if link.as_mut().is_some_and(|link| link.as_mut().poll(turn).is_ready()) {
+        *link = None;
+    }
 }
 
 impl ToSql for Value<'_> {

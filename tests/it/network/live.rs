@@ -1,8 +1,6 @@
 //! What a page with phones on it asks of the network beyond the tests' own wishes: one stream for several phones,
 //! who is in a group, who has read what.
 
-use std::time::Duration;
-
 use agentphone::carriers::Target;
 use agentphone::channel::Channel;
 use serde_json::{Value, json};
