@@ -27,6 +27,10 @@ const ATTEMPTS: u32 = 40;
 /// So many units that append share a transaction at most: each makes the others wait for its statements.
 const UNITS_PER_COMMIT: usize = 8;
 
+/// A connection that broke off in its commit is looked for so often, with pauses between.
+const END_LOOKS: usize = 100;
+const END_PAUSE: Duration = Duration::from_millis(100);
+
 /// Starts `size` threads that work `intake` off.
 pub fn start(url: &str, size: usize, bus: &Arc<Bus>, intake: &Arc<Intake>) -> anyhow::Result<()> {
     for number in 0..size {
@@ -88,7 +92,7 @@ impl Worker {
                 }
             }
             Err(Error::Storage(lost @ Storage::OutcomeUnknown(_))) => {
-                self.forget_if_broken();
+                self.await_end();
                 refuse(units, &lost);
             }
             Err(_) => {
@@ -111,6 +115,9 @@ impl Worker {
             if !matches!(outcome, Err(Error::Storage(Storage::Conflict | Storage::Duplicate(_)))) {
                 break;
             }
+        }
+        if matches!(outcome, Err(Error::Storage(Storage::OutcomeUnknown(_)))) {
+            self.await_end();
         }
         self.forget_if_broken();
         let [unit] = units;
@@ -139,6 +146,28 @@ impl Worker {
                 Ok(none.insert(RefCell::new(session)))
             }
         }
+    }
+
+    /// A commit got no answer. Waits until the server has ended what was behind the connection, which may still be at it:
+    /// what is not stored then never will be, and whoever looks knows.
+    fn await_end(&mut self) {
+        let Some(lost) = self.session.take().map(|session| session.into_inner().process) else { return };
+        let mut left = END_LOOKS;
+        while left > 0 {
+            let is_there = self.session().ok().and_then(|session| {
+                let sql = "SELECT 1 FROM pg_stat_activity WHERE pid = CAST(?1 AS BIGINT)";
+                session.borrow_mut().query(sql, &[&lost], |_| Ok(())).ok()
+            });
+            match is_there {
+                Some(rows) if rows.is_empty() => return,
+                Some(_) => left -= 1,
+                // To find out that the server does not answer can take long.
+                None => left = left.saturating_sub(END_LOOKS / 4),
+            }
+            self.forget_if_broken();
+            thread::sleep(END_PAUSE);
+        }
+        tracing::warn!("a connection of the database's whose commit got no answer has not ended yet");
     }
 
     fn forget_if_broken(&mut self) {

@@ -18,9 +18,14 @@ use super::bus::{Bus, CHANNEL};
 use super::postgres::connect;
 use crate::id::{Ids, Incarnation};
 
+/// What was on its way when an incarnation ended may still be answered for so long.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 pub struct Presence {
     current: watch::Sender<Option<Incarnation>>,
     left: Arc<AtomicBool>,
+    /// Nobody can take it for dead.
+    is_alone: bool,
     _folder: Option<std::fs::File>,
 }
 
@@ -30,13 +35,15 @@ impl Presence {
         Self {
             current: watch::Sender::new(Some(Incarnation::new(ids))),
             left: Arc::default(),
+            is_alone: true,
             _folder: folder,
         }
     }
 
     /// One of several processes on the `PostgreSQL` at `url`.
     pub(super) fn among_others(url: String, ids: Ids, bus: Arc<Bus>) -> anyhow::Result<Self> {
-        let presence = Self { current: watch::Sender::new(None), left: Arc::default(), _folder: None };
+        let (current, left) = (watch::Sender::new(None), Arc::default());
+        let presence = Self { current, left, is_alone: false, _folder: None };
         let (current, left) = (presence.current.clone(), Arc::clone(&presence.left));
         let listener = Listener { url, ids, current, bus, left };
         let (ready, is_ready) = mpsc::channel();
@@ -48,6 +55,22 @@ impl Presence {
     /// The incarnation under which leases may be taken now; `None` while the database is away.
     pub fn incarnation(&self) -> Option<Incarnation> {
         self.current.borrow().clone()
+    }
+
+    /// Whether `incarnation` is this process as it is now.
+    pub fn is(&self, incarnation: &Incarnation) -> bool {
+        self.current.borrow().as_ref() == Some(incarnation)
+    }
+
+    /// Ends a moment after `incarnation` is over. Until a little later nobody looks at what it had under way.
+    pub async fn ended(&self, incarnation: &Incarnation) {
+        if self.is_alone {
+            return std::future::pending().await;
+        }
+        let mut current = self.current.subscribe();
+        // An error would mean that this is gone, which is borrowed.
+        let _ = current.wait_for(|current| current.as_ref() != Some(incarnation)).await;
+        tokio::time::sleep(LAST_WORDS).await;
     }
 
     pub(super) fn leave(&self) {

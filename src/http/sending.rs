@@ -69,7 +69,8 @@ async fn conduct(
     tokio::pin!(handing, patience);
     tokio::select! {
         settlement = &mut handing => {
-            let told = if let Some(told) = Answered::of(&accepted, &settlement) {
+            let told = settlement.and_then(|settlement| Answered::of(&accepted, &settlement));
+            let told = if let Some(told) = told {
                 Ok(told)
             } else {
                 // It goes another way: the next hand-over will tell.

@@ -13,8 +13,7 @@ use crate::error::Result;
 use crate::id::ConversationId;
 use crate::phone::acts;
 use crate::phone::erase::Outside;
-use crate::phone::messages::Message;
-use crate::phone::messages::send::Handover;
+use crate::phone::messages::send::{Handover, InDoubt};
 use crate::phone::numbers::{self, Expiry, Number};
 use crate::queue::{self, Class, Job, Limits, Room, Task, Wakes, Work, Worker};
 
@@ -39,7 +38,7 @@ pub mod upkeep;
 /// What a prepared job has to do.
 pub enum Ready {
     HandOver(Box<Handover>),
-    InDoubt(Box<Message>),
+    InDoubt(Box<InDoubt>),
     /// A reaction, a sign of typing, a background, a group's name.
     Act(Box<acts::Handover>),
     Deliver(Box<deliver_webhook::Attempt>),
@@ -91,7 +90,7 @@ impl Work for Jobs {
         let app = &self.app;
         match ready {
             Ready::HandOver(handover) => drop(send_message::hand_over(app, job, *handover).await),
-            Ready::InDoubt(message) => send_message::ask(app, job, *message).await,
+            Ready::InDoubt(doubt) => send_message::ask(app, job, *doubt).await,
             Ready::Act(handover) => act::perform(app, job, *handover).await,
             Ready::Deliver(attempt) => deliver_webhook::perform(app, job, *attempt).await,
             Ready::Fetch(media) => fetch_media::perform(app, job, *media).await,

@@ -13,8 +13,7 @@ use crate::id::MessageId;
 use crate::media_type;
 use crate::net::NetProblem;
 use crate::phone::events::Emitter;
-use crate::phone::messages::Message;
-use crate::phone::messages::send::{self, Begun, Handover};
+use crate::phone::messages::send::{self, Begun, Handover, InDoubt};
 use crate::phone::messages::settle::{self, Settlement};
 use crate::queue::{self, Job};
 
@@ -51,7 +50,7 @@ pub fn prepare(tx: &mut Tx<'_>, app: &App, jobs: Vec<(MessageId, Job)>) -> Resul
     for (id, job) in valid {
         match begun.remove(&id).unwrap_or(Begun::Nothing) {
             Begun::HandOver(handover) => ready.push((job, Ready::HandOver(handover))),
-            Begun::InDoubt(message) => ready.push((job, Ready::InDoubt(message))),
+            Begun::InDoubt(doubt) => ready.push((job, Ready::InDoubt(doubt))),
             Begun::Nothing => queue::finish(tx, &job)?,
         }
     }
@@ -62,33 +61,47 @@ fn is_queued(tx: &mut Tx<'_>, id: &MessageId) -> Result<bool> {
     tx.exists("SELECT 1 FROM messages WHERE id = ?1 AND status = 'queued'", &[id])
 }
 
-/// Hands over and records what became of it; answers that once it is stored.
-pub async fn hand_over(app: &App, job: Job, handover: Handover) -> Settlement {
+/// Hands over and records what became of it; answers that once it is stored. `None` where this process was taken for
+/// dead meanwhile: whoever has the message then asks about it, and so it must not leave any more.
+pub async fn hand_over(app: &App, job: Job, handover: Handover) -> Option<Settlement> {
+    if !app.db.presence().is(&job.lease) {
+        return None;
+    }
+    let id = handover.message_id.clone();
+    let settlement = tokio::select! {
+        biased;
+        settlement = carry(app, handover) => settlement,
+        () = app.db.presence().ended(&job.lease) => return None,
+    };
+    app.settler.settle(job, id, settlement.clone()).await;
+    Some(settlement)
+}
+
+/// Hands over; what came of it.
+async fn carry(app: &App, handover: Handover) -> Settlement {
     let id = handover.message_id.clone();
     let attempt = handover.attempt;
     // Most have none: their tasks shall not carry the room for looking.
     let unusable =
         if handover.media_urls.is_empty() { None } else { Box::pin(unusable_media(app, &handover)).await };
-    let settlement = match unusable {
-        Some(failure) => Settlement::Refused(failure),
-        None => match outbound::connection(app, handover.carrier.as_deref()) {
-            Ok(connection) => {
-                let channel = handover.channel;
-                let outcome = connection.carrier.submit(outbound::text(handover)).await;
-                let broke_off =
-                    matches!(outcome, Outcome::Unknown { .. }) && connection.capabilities.can_be_asked;
-                let known = if broke_off {
-                    Box::pin(ask_carrier(connection, about(&id, None, channel))).await
-                } else {
-                    None
-                };
-                outbound::settlement(known.unwrap_or(outcome), app.clock.now(), attempt)
-            }
-            Err(failure) => Settlement::Refused(failure),
-        },
-    };
-    app.settler.settle(job, id, settlement.clone()).await;
-    settlement
+    if let Some(failure) = unusable {
+        return Settlement::Refused(failure);
+    }
+    match outbound::connection(app, handover.carrier.as_deref()) {
+        Ok(connection) => {
+            let channel = handover.channel;
+            let outcome = connection.carrier.submit(outbound::text(handover)).await;
+            let broke_off =
+                matches!(outcome, Outcome::Unknown { .. }) && connection.capabilities.can_be_asked;
+            let known = if broke_off {
+                Box::pin(ask_carrier(connection, about(&id, None, channel))).await
+            } else {
+                None
+            };
+            outbound::settlement(known.unwrap_or(outcome), app.clock.now(), attempt)
+        }
+        Err(failure) => Settlement::Refused(failure),
+    }
 }
 
 /// Looks whether the attachments can be had, as the carrier will, and says what is wrong with the first that
@@ -128,14 +141,8 @@ async fn look_at(app: &App, text: &str) -> Result<(), (FailureCode, String)> {
 }
 
 /// The message was being handed over when its process ended: asks the carrier what it knows.
-pub async fn ask(app: &App, job: Job, message: Message) {
-    let carrier = {
-        let number = message.number_id.clone();
-        let sql = "SELECT carrier FROM numbers WHERE id = ?1";
-        app.db.read(move |tx| tx.optional(sql, &[&number], |row| row.get::<String>(0))).await.ok().flatten()
-    };
-    let connection = carrier.and_then(|carrier| app.carrier(&carrier));
-    let Some(connection) = connection else {
+pub async fn ask(app: &App, job: Job, InDoubt { message, carrier }: InDoubt) {
+    let Some(connection) = carrier.and_then(|carrier| app.carrier(&carrier)) else {
         let reason = "The server stopped during the hand-over, and its carrier is gone".to_owned();
         return app.settler.settle(job, message.id, Settlement::Unconfirmed { reason }).await;
     };

@@ -245,8 +245,11 @@ fn handover(tx: &mut Tx<'_>, act: Act) -> Result<Option<Handover>> {
     Ok(Some(Handover { id: act.id, carrier, from, to, deed }))
 }
 
-/// Records how the hand-over of `job` ended, and the job's own end.
+/// Records how the hand-over of `job` ended, and the job's own end; nothing where its claim is lost.
 pub fn settle(tx: &mut Tx<'_>, now: Time, job: &Job, id: &ActId, settlement: &Settlement) -> Result<()> {
+    if !queue::is_held(tx, job)? {
+        return Ok(());
+    }
     match settlement {
         Settlement::Sent { .. } => took_place(tx, id, Status::Sent, None)?,
         Settlement::Unconfirmed { reason } => took_place(tx, id, Status::Unconfirmed, Some(reason))?,

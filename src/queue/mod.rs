@@ -129,14 +129,20 @@ pub fn finish_all(tx: &mut Tx<'_>, jobs: &[&Job]) -> Result<()> {
     Ok(())
 }
 
+/// Whether the claim of `job` still stands: it has neither ended nor been claimed again, by this process or another.
+pub fn is_held(tx: &mut Tx<'_>, job: &Job) -> Result<bool> {
+    let sql = "SELECT 1 FROM jobs WHERE id = ?1 AND lease = ?2 AND attempt = ?3";
+    tx.exists(sql, &[&job.id, &job.lease, &job.attempt])
+}
+
 /// The job shall run again at `run_at`; it keeps its place in the order unless `give_up_place`. Nothing happens
-/// if its lease was lost meanwhile.
+/// if its claim was lost meanwhile.
 pub fn retry(tx: &mut Tx<'_>, job: &Job, run_at: Time, reason: &str, give_up_place: bool) -> Result<()> {
     tx.execute(
         "UPDATE jobs SET run_at = ?3, lease = NULL, last_error = ?4,
                          order_key = CASE WHEN CAST(?5 AS BIGINT) = 1 THEN NULL ELSE order_key END
-         WHERE id = ?1 AND lease = ?2",
-        &[&job.id, &job.lease, &run_at, &reason, &i64::from(give_up_place)],
+         WHERE id = ?1 AND lease = ?2 AND attempt = ?6",
+        &[&job.id, &job.lease, &run_at, &reason, &i64::from(give_up_place), &job.attempt],
     )?;
     wake::lane(tx, &job.lane, run_at);
     if give_up_place { wake_next(tx, job) } else { Ok(()) }

@@ -39,6 +39,8 @@ pub trait Work: Send + Sync + 'static {
 const LANES_PER_UNIT: usize = 128;
 const JOBS_PER_UNIT: usize = 512;
 const POLL: Duration = Duration::from_secs(1);
+/// Times to come that are kept in mind; what is due at others is found by polling, up to [`POLL`] late.
+const MOST_LATER: usize = 100_000;
 /// How often the hold of a lane is renewed, or looked whether another process still has it.
 const HOLD_LOOK: Duration = Duration::from_secs(5);
 /// Pause before the database is tried again.
@@ -66,6 +68,8 @@ struct State {
     /// Lanes that another process holds, and until when they are left alone.
     others_until: HashMap<String, Time>,
     polled_at: Time,
+    /// Who holds what is held.
+    me: Option<Incarnation>,
 }
 
 /// What one claiming unit found in one lane.
@@ -113,7 +117,7 @@ impl<W: Work> Worker<W> {
         for (lane, due) in self.wakes.take() {
             if due <= now {
                 self.heat(state, lane);
-            } else {
+            } else if state.later.len() < MOST_LATER {
                 state.later.insert((due, lane));
             }
         }
@@ -137,6 +141,11 @@ impl<W: Work> Worker<W> {
     /// Claims once; `false` when there was nothing to look at.
     async fn claim(&self, state: &mut State) -> bool {
         let Some(me) = self.db.presence().incarnation() else { return false };
+        if state.me.as_ref() != Some(&me) {
+            state.held_until.clear();
+            state.others_until.clear();
+            state.me = Some(me.clone());
+        }
         let now = self.clock.now();
         if now >= state.polled_at + POLL || now < state.polled_at {
             state.polled_at = now;

@@ -32,6 +32,8 @@ pub struct Session {
     runtime: Runtime,
     client: Client,
     link: Link,
+    /// The server's process behind this connection.
+    pub(super) process: i64,
     statements: HashMap<String, Statement>,
     waiting: Vec<Waiting>,
     /// Whether something in this transaction has failed. `PostgreSQL` would take a `COMMIT` then, and commit nothing.
@@ -70,7 +72,7 @@ impl Session {
         let link: Link = Some(Box::pin(connection));
         let (statements, waiting) = (HashMap::new(), Vec::new());
         let (has_failed, marks) = (false, 0);
-        let mut session = Self { runtime, client, link, statements, waiting, has_failed, marks };
+        let mut session = Self { runtime, client, link, process: 0, statements, waiting, has_failed, marks };
         // A sequential scan of a table that happens to be small locks all of it under SERIALIZABLE, and units
         // that have nothing to do with each other collide. And a plan that was made while a table was small is kept:
         // one that joins by reading all of it takes longer and longer while the table grows. Every statement here has
@@ -78,6 +80,8 @@ impl Session {
         let plans = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"];
         let settings = plans.map(|name| format!("SET {name} = off")).join("; ");
         session.batch(&format!("{settings}; {LIVELINESS}")).context("setting the connection up")?;
+        let process = session.query("SELECT CAST(pg_backend_pid() AS BIGINT)", &[], |row| row.get(0))?;
+        session.process = process.into_iter().next().context("a connection has a process")?;
         Ok(session)
     }
 

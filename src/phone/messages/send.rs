@@ -113,11 +113,7 @@ pub fn begin_all(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<HashMap<MessageI
     let others: Vec<&&MessageId> = ids.iter().filter(|id| !begun.contains_key(id)).collect();
     for id in others {
         if let Some(message) = messages::find_or_erased(tx, id)? {
-            let in_doubt = message.status == Status::Sending;
-            begun.insert(
-                message.id.clone(),
-                if in_doubt { Begun::InDoubt(Box::new(message)) } else { Begun::Nothing },
-            );
+            begun.insert(message.id.clone(), in_doubt(tx, message)?);
         }
     }
     Ok(begun)
@@ -195,6 +191,22 @@ fn thread(
 pub enum Begun {
     HandOver(Box<Handover>),
     /// It was `sending` already: it may or may not have gone out. Never hand it over; ask.
-    InDoubt(Box<messages::Message>),
+    InDoubt(Box<InDoubt>),
     Nothing,
+}
+
+/// A message that its carrier may or may not have.
+pub struct InDoubt {
+    pub message: messages::Message,
+    /// Whom to ask, also when the number has been released since.
+    pub carrier: Option<String>,
+}
+
+fn in_doubt(tx: &mut Tx<'_>, message: messages::Message) -> Result<Begun> {
+    if message.status != Status::Sending {
+        return Ok(Begun::Nothing);
+    }
+    let carrier = "SELECT carrier FROM numbers WHERE id = ?1";
+    let carrier = tx.optional(carrier, &[&message.number_id], |row| row.get(0))?;
+    Ok(Begun::InDoubt(Box::new(InDoubt { message, carrier })))
 }

@@ -109,7 +109,8 @@ pub fn report_all(
     together::delivered(tx, ids, emitter, now, &plain)
 }
 
-/// Records how the hand-over of `job` ended, and the job's own end.
+/// Records how the hand-over of `job` ended, and the job's own end. Where its claim is lost, since the same was recorded
+/// before and nobody heard so, or since another has it now, only that the carrier took it is still news.
 pub fn settle(
     tx: &mut Tx<'_>,
     ids: &Ids,
@@ -119,6 +120,9 @@ pub fn settle(
     id: &MessageId,
     settlement: &Settlement,
 ) -> Result<()> {
+    if !matches!(settlement, Settlement::Sent { .. }) && !queue::is_held(tx, job)? {
+        return Ok(());
+    }
     match settlement {
         Settlement::Sent { provider_id, group_provider_id } => {
             sent(tx, ids, emitter, now, id, provider_id.as_deref(), group_provider_id.as_deref())?;
