@@ -1,17 +1,28 @@
 //! Rule 2, leases name the process's incarnation: while that lives nobody else touches its jobs, and when it is
 //! gone they are given back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use agentphone::db::{Db, Location};
-use agentphone::id::Ids;
+use agentphone::channel::Channel;
+use agentphone::db::{Db, Location, Tx};
+use agentphone::id::{Ids, MessageId};
 use agentphone::jobs::presence;
+use agentphone::phone::events::Emitter;
 use agentphone::phone::messages::Status;
+use agentphone::phone::messages::settle::{self, Settlement};
+use agentphone::queue::{Job, Task, send_lane};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use crate::place::{Place, postgres_url};
-use crate::server::{ADA, Setting};
+use crate::receiver::{Receiver, Say};
+use crate::server::{ADA, Line, Setting, TestServer};
 use crate::wait::until;
+
+/// Breaks the connection that holds a process's incarnation.
+const HANG_UP: &str = "SELECT pg_terminate_backend(pid) FROM pg_locks
+    WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 #[tokio::test]
 async fn a_dead_process_gives_back_its_jobs() {
@@ -113,9 +124,7 @@ async fn a_process_that_lost_its_lock_is_another_incarnation() {
     server.faults(json!({"withhold_next": 1})).await;
     let id = server.send(&line, ADA, "one").await["id"].as_str().unwrap().to_owned();
     server.handed_over(1).await;
-    let hang_up = "SELECT pg_terminate_backend(pid) FROM pg_locks
-                   WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    server.setting.place.beside(hang_up).await;
+    server.setting.place.beside(HANG_UP).await;
     let message = until("the message to be asked for", async || {
         server.advance(Duration::from_millis(100));
         Some(server.message(&id).await).filter(|message| message.status != Status::Sending)
@@ -124,4 +133,72 @@ async fn a_process_that_lost_its_lock_is_another_incarnation() {
     assert_eq!(message.status, Status::Unconfirmed);
     assert_ne!(server.app.db.presence().incarnation().unwrap(), before);
     assert_eq!(server.handed_over(1).await, ["one"]);
+}
+
+#[tokio::test]
+async fn what_had_not_left_yet_stays_when_its_process_is_taken_for_dead() {
+    if postgres_url().is_none() {
+        return;
+    }
+    let server = Setting::new().await.with("SEND_WAIT", "0.05").start().await;
+    let line = server.buy_number("sms").await;
+    let gate = Arc::new(Semaphore::new(0));
+    let file = || Say::body("GIF89a").with_header("content-type", "image/gif");
+    let files = Receiver::new([file().behind(&gate), file(), file()]).await;
+    let asked = json!({"number_id": line.id, "to_number": ADA, "body": "Look", "media_urls": [files.url]});
+    let sent = server.post("/v1/messages", asked, 200).await;
+    let id = sent["id"].as_str().unwrap();
+    // Its attachment is being looked at.
+    files.count(1).await;
+    assert_eq!(server.message(id).await.status, Status::Sending);
+    server.setting.place.beside(HANG_UP).await;
+    until("the message to be delivered by another incarnation", async || {
+        server.advance(Duration::from_millis(100));
+        Some(server.message(id).await).filter(|message| message.status == Status::Delivered)
+    })
+    .await;
+    gate.add_permits(1);
+    // Whatever was left of the first hand-over would be through with this.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(server.handed_over(1).await, ["Look"], "once");
+}
+
+/// Hands over a message whose answer is withheld, and records twice that `settlement` became of it.
+async fn recorded_twice(server: &TestServer, line: &Line, settlement: Settlement) -> MessageId {
+    server.faults(json!({"withhold_next": 1})).await;
+    let sent = server.send(line, ADA, "Hello").await;
+    let id = MessageId::from_text(sent["id"].as_str().unwrap());
+    let sql = "SELECT id, attempt, lease FROM jobs WHERE class = 'send' AND lease IS NOT NULL";
+    let claimed =
+        server.app.db.read(|tx| tx.one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))));
+    let (job, attempt, lease) = claimed.await.unwrap();
+    let (ids, now) = (server.app.ids.clone(), server.app.clock.now());
+    let (lane, task) =
+        (send_lane(&server.message(id.as_str()).await.number_id), Task::SendMessage(id.clone()));
+    let job = Job { id: job, lane, task, order_key: None, attempt, origin: None, lease, created_at: now };
+    let message = id.clone();
+    let record = move |tx: &mut Tx<'_>| {
+        settle::settle(tx, &ids, &mut Emitter::default(), now, &job, &message, &settlement)
+    };
+    server.app.db.record(record.clone()).await.unwrap();
+    server.app.db.record(record).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn a_hand_over_that_is_recorded_twice_counts_once() {
+    let server = Setting::new().await.with("SEND_WAIT", "0.05").start().await;
+    let line = server.buy_number("imessage").await;
+    server.sim("PUT", &format!("/sim/handsets/{ADA}"), Some(&json!({"imessage": true}))).await;
+    let reason = || "for a reason".to_owned();
+    let other_way = recorded_twice(&server, &line, Settlement::NotOnImessage { reason: reason() }).await;
+    let message = server.becomes(other_way.as_str(), Status::Delivered).await;
+    assert_eq!(message.channel, Channel::Sms, "it went the other way");
+    server.no_jobs("SELECT id FROM jobs WHERE class = 'send'").await;
+
+    let run_at = server.app.clock.now() + Duration::from_hours(1);
+    let later = recorded_twice(&server, &line, Settlement::Later { run_at, reason: reason() }).await;
+    assert_eq!(server.message(later.as_str()).await.status, Status::Queued);
+    let waiting = "SELECT last_error FROM jobs WHERE class = 'send' AND lease IS NULL";
+    assert_eq!(server.column(waiting).await, [reason()], "it waits for its time");
 }
