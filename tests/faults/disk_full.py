@@ -42,7 +42,7 @@ def while_full(outcome, scene, control, round_number):
     full_since = time.monotonic()
     time.sleep(1.0)
     scene.acknowledged += load.stop()
-    wrong = sorted({problem for door, answer in load.other_answers if (problem := shape_problem(answer, door))})
+    wrong = sorted({problem for door, answer, _ in load.other_answers if (problem := shape_problem(answer, door))})
     outcome.require(not wrong, f"under load: {wrong[:3]}")
     outcome.require(load.other_answers, "the load was never refused: the disk was not full")
     untrue = [promise.id for promise in load.acknowledged if promise.asked_at > full_since]

@@ -17,6 +17,7 @@ TESTS = {
     "line-down": (("sqlite", "postgres"), 1, 1),
     "withheld": (("sqlite", "postgres"), 1, 1),
     "two-processes": (("postgres",), 100, 3),
+    "database-gone": (("postgres",), 100, 4),
     "power-cut": (("sqlite",), 100, 4),
     "disk-full": (("sqlite",), 3, 1),
     "locked": (("sqlite",), 2, 1),
@@ -28,7 +29,7 @@ def parse(arguments):
     parser.add_argument("tests", nargs="*", help=f"which: {', '.join(TESTS)}; all when none is named")
     parser.add_argument("--quick", action="store_true", help="a few rounds of each, on the debug build by default")
     parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
-    parser.add_argument("--rounds", type=int, help="rounds of kill and two-processes, cuts of power-cut")
+    parser.add_argument("--rounds", type=int, help="rounds of kill, two-processes and database-gone, cuts of power-cut")
     parser.add_argument("--seed", type=int, help="repeats the random choices of an earlier run")
     options = parser.parse_args(arguments)
     unknown = set(options.tests) - set(TESTS)

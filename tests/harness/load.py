@@ -99,7 +99,7 @@ class Load:
         asked_at = time.monotonic()
         answer = door(api, number, recipient, text)
         if answer.status != 200:
-            self.other_answers.append((door, answer))
+            self.other_answers.append((door, answer, text))
             self.stopping.wait(0.02)
             return False
         name = answer.body.get("id") or answer.body["messageId"]

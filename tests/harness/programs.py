@@ -163,6 +163,10 @@ class Postgres:
     def __exit__(self, *_):
         subprocess.run([ROOT / "script/postgres", "stop", self.folder], check=False)
 
+    def restart(self):
+        """Ends it as a crash does, and starts it again."""
+        subprocess.run([ROOT / "script/postgres", "restart", self.folder], check=True)
+
     def database(self, name):
         """Makes an empty database and gives its URL."""
         self.run("-c", f'CREATE DATABASE "{name}"')
