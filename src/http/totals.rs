@@ -13,9 +13,11 @@ use crate::phone::conversations;
 
 /// Counted anew at every request up to here.
 const EXACT: i64 = 1_000;
-/// A large count is taken as it is for so long…
+/// A large count is taken as it is for so long, for every ten thousand of it: counting costs as much more…
 const REMEMBERED: Duration = Duration::from_secs(5);
-/// …and for so long while it is being counted anew.
+/// …but for so long at most…
+const LONGEST: Duration = Duration::from_mins(1);
+/// …and for so much longer while it is being counted anew.
 const ANSWERED: Duration = Duration::from_mins(1);
 
 /// Large counts of a moment ago.
@@ -33,13 +35,21 @@ struct Count {
     is_renewed: bool,
 }
 
+impl Count {
+    /// When it is to be counted anew.
+    fn old_at(&self) -> Time {
+        let ten_thousands = u32::try_from(self.total / 10_000).unwrap_or(u32::MAX).max(1);
+        self.counted_at + REMEMBERED.saturating_mul(ten_thousands).min(LONGEST)
+    }
+}
+
 impl Totals {
     /// How many conversations an account, or one agent of it, has.
     pub async fn conversations(&self, app: &App, account: AccountId, agent: Option<AgentId>) -> Result<i64> {
         let now = app.clock.now();
         let whose = (account, agent);
         let Some(known) = self.known(&whose, now) else { return self.count(app, whose).await };
-        if now >= known.counted_at + REMEMBERED && !known.is_renewed {
+        if now >= known.old_at() && !known.is_renewed {
             let (totals, here) = (self.clone(), app.clone());
             app.tasks.spawn(async move {
                 if let Err(error) = totals.count(&here, whose.clone()).await {
@@ -54,9 +64,9 @@ impl Totals {
     /// A remembered count that may be answered. Whoever sees first that it is old is the one to count anew.
     fn known(&self, whose: &Counted, now: Time) -> Option<Count> {
         let mut counts = self.counts();
-        let count = counts.get_mut(whose).filter(|count| now < count.counted_at + ANSWERED)?;
+        let count = counts.get_mut(whose).filter(|count| now < count.old_at() + ANSWERED)?;
         let known = *count;
-        count.is_renewed |= now >= known.counted_at + REMEMBERED;
+        count.is_renewed |= now >= known.old_at();
         Some(known)
     }
 

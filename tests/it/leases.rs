@@ -173,9 +173,17 @@ async fn recorded_twice(server: &TestServer, line: &Line, settlement: Settlement
         server.app.db.read(|tx| tx.one(sql, &[], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))));
     let (job, attempt, lease) = claimed.await.unwrap();
     let (ids, now) = (server.app.ids.clone(), server.app.clock.now());
-    let (lane, task) =
-        (send_lane(&server.message(id.as_str()).await.number_id), Task::SendMessage(id.clone()));
-    let job = Job { id: job, lane, task, order_key: None, attempt, origin: None, lease, created_at: now };
+    let number = server.message(id.as_str()).await.number_id;
+    let job = Job {
+        id: job,
+        lane: send_lane(&number),
+        task: Task::SendMessage(id.clone()),
+        order_key: None,
+        attempt,
+        origin: None,
+        lease,
+        created_at: now,
+    };
     let message = id.clone();
     let record = move |tx: &mut Tx<'_>| {
         settle::settle(tx, &ids, &mut Emitter::default(), now, &job, &message, &settlement)

@@ -194,7 +194,7 @@ pub(super) fn urls(json: &str) -> Vec<String> {
 
 /// Which rows of `messages` anybody sees: not those that were erased, nor those that are about to be.
 pub(super) const SEEN: &str = "erased_at IS NULL
-    AND (SELECT 1 FROM erasures WHERE erasures.conversation_id = messages.conversation_id) IS NULL";
+    AND NOT EXISTS (SELECT 1 FROM erasures WHERE erasures.conversation_id = messages.conversation_id)";
 
 /// The message of this id, whoever's it is.
 pub fn find(tx: &mut Tx<'_>, id: &MessageId) -> Result<Option<Message>> {

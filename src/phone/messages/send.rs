@@ -130,7 +130,7 @@ struct Claimed {
 fn claim(tx: &mut Tx<'_>, ids: &[&MessageId]) -> Result<Vec<Claimed>> {
     let sql = "UPDATE messages SET status = 'sending', attempt = attempt + 1 WHERE id IN ({list}) AND status = 'queued'
            AND erased_at IS NULL
-           AND (SELECT 1 FROM erasures WHERE erasures.conversation_id = messages.conversation_id) IS NULL
+           AND NOT EXISTS (SELECT 1 FROM erasures WHERE erasures.conversation_id = messages.conversation_id)
          RETURNING id, number_id, conversation_id, attempt, from_address, to_address, channel, body, media_urls, effect,
                    reply_to, reply_unresolved";
     tx.query_listed(sql, &[], ids.iter().copied(), |row| {
