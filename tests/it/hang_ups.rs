@@ -80,14 +80,19 @@ async fn hang_ups_under_load_lose_nothing_and_double_nothing() {
     let senders = join_all((0..SENDERS).map(|sender| insist(&server, &line.id, sender)));
     let hang_ups = async {
         for hang_up in 1..=HANG_UPS {
-            server.handed_over(hang_up * SENDERS * TEXTS / (HANG_UPS + 1)).await;
+            let enough = hang_up * SENDERS * TEXTS / (HANG_UPS + 1);
+            until_true("some more texts to leave", async || {
+                // What was under way is looked at again after a moment, by the clock of the test.
+                server.advance(Duration::from_millis(20));
+                server.ledger().await.len() >= enough
+            })
+            .await;
             server.setting.place.beside(HANG_UP).await;
         }
     };
     let (sent, ()) = tokio::join!(senders, hang_ups);
     let sent: HashMap<_, _> = sent.into_iter().flatten().collect();
     assert_eq!(sent.len(), SENDERS * TEXTS);
-    // What was under way is looked at again after a moment, by the clock of the test.
     until("every text to be settled", async || {
         server.advance(Duration::from_millis(100));
         let left = server.column("SELECT id FROM jobs WHERE class = 'send'").await;

@@ -1,10 +1,14 @@
 //! The fields of a JSON object as slices of its text, so that a body of many megabytes is checked and passed on without
-//! being taken apart. Of equal names the last counts.
+//! being taken apart. Of equal names the last counts. No request of this protocol has many: an object with more than
+//! [`MOST`] is refused.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// Fields of one object. Each is looked for among all, so there must not be many.
+const MOST: usize = 256;
 
 /// A JSON object whose values are still text.
 pub struct Fields<'a>(Vec<(String, &'a str)>);
@@ -65,6 +69,9 @@ impl<'de> Visitor<'de> for Reader {
         let mut fields = Fields(Vec::with_capacity(8));
         while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
             fields.set(&name, value.get());
+            if fields.0.len() > MOST {
+                return Err(A::Error::custom(format_args!("an object has at most {MOST} fields here")));
+            }
         }
         Ok(fields)
     }
@@ -82,6 +89,19 @@ mod tests {
         fields.remove("model");
         fields.set("stream", "true");
         assert_eq!(fields.text(), r#"{"a":1.50,"k\"ey":{"deep": [null]},"n":null,"stream":true}"#);
+    }
+
+    #[test]
+    fn many_fields_are_refused_and_equal_names_are_one() {
+        let of = |count: usize, name: &dyn Fn(usize) -> String| {
+            let fields: Vec<_> = (0..count).map(|field| format!("\"{}\":{field}", name(field))).collect();
+            format!("{{{}}}", fields.join(","))
+        };
+        let read = |text: String| serde_json::from_str::<Fields<'_>>(&text).map(|fields| fields.0.len()).ok();
+        let numbered = |field: usize| format!("k{field}");
+        assert_eq!(read(of(MOST, &numbered)), Some(MOST));
+        assert_eq!(read(of(MOST + 1, &numbered)), None);
+        assert_eq!(read(of(100_000, &|_| "same".to_owned())), Some(1));
     }
 
     #[test]
