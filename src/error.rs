@@ -196,6 +196,15 @@ impl Error {
         }
     }
 
+    /// The same trouble for a request that has done something already: nobody may be told that nothing was done.
+    #[must_use]
+    pub fn after_the_fact(self) -> Self {
+        match self {
+            Self::Storage(trouble) => Self::Storage(Storage::OutcomeUnknown(format!("{trouble:?}"))),
+            other => other,
+        }
+    }
+
     /// Whether the same unit of work may be stored when it is tried again.
     pub const fn is_storage(&self) -> bool {
         matches!(self, Self::Storage(_))

@@ -347,8 +347,7 @@ pub async fn test(
     let (owner, key) = (owner_of(&name), once::key(&account, "test", &fields));
     let (webhook, sample) = app.db.read(move |tx| tested(tx, &account, &owner)).await?;
     let here = app.clone();
-    let run =
-        async move |key| Ok(test_webhook::run(&here, webhook, &sample, key).await?.delivery.to_string());
+    let run = async move |key| Ok(test_webhook::run(&here, webhook, sample, key).await?.delivery.to_string());
     let delivery = once::act(&app, key, run).await?;
     Ok(Redirect::to(&format!("/webhooks/{delivery}")).into_response())
 }

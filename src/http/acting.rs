@@ -46,8 +46,14 @@ pub async fn see_through<T: Send + 'static>(
 }
 
 async fn not_refused(app: &App, id: ActId) -> Result<()> {
-    let act = app.db.read(move |tx| acts::find(tx, &id)).await?;
-    act.as_ref().map_or(Ok(()), refusal)
+    match app.db.read(move |tx| acts::find(tx, &id)).await {
+        Ok(act) => act.as_ref().map_or(Ok(()), refusal),
+        Err(error) => {
+            // It is stored, and may be with the carrier by now: that it cannot be looked up is no refusal.
+            tracing::warn!(%error, "an accepted act could not be looked up");
+            Ok(())
+        }
+    }
 }
 
 /// The error of an act that was definitely refused.

@@ -7,8 +7,8 @@ use axum::body::HttpBody;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
@@ -192,16 +192,25 @@ pub fn present<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
     T::deserialize(deserializer).map(Some)
 }
 
-/// The whole body, if it is no longer than `most`.
+/// The whole body, if it is no longer than `most`. Its pieces are put together as they come: kept as they are, many
+/// small ones would take many times their length.
 pub async fn read(mut body: axum::body::Body, most: usize) -> Result<Bytes> {
-    match Limited::new(&mut body, most).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let unreadable = |error| Error::field("", "json", format!("The body could not be read: {error}"));
+        let frame = frame.map_err(unreadable)?;
+        let Some(piece) = frame.data_ref() else { continue };
+        if piece.len() > most - whole.len() {
+            drop(whole);
             let _ = tokio::time::timeout(HEARD_OUT, hear_out(body)).await;
-            Err(Error::refused(Code::PayloadTooLarge, format!("The body is larger than {most} bytes")))
+            return Err(Error::refused(
+                Code::PayloadTooLarge,
+                format!("The body is larger than {most} bytes"),
+            ));
         }
-        Err(error) => Err(Error::field("", "json", format!("The body could not be read: {error}"))),
+        whole.extend_from_slice(piece);
     }
+    Ok(whole.freeze())
 }
 
 /// Lets a client finish that says too much: one that is cut off while it still sends never reads the refusal.

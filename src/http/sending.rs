@@ -63,7 +63,7 @@ async fn conduct(
             let _ = tokio::time::timeout_at(patience.deadline(), woken).await;
         }
         app.waiting.leave(id.as_str());
-        return drop(answer.send(as_it_stands(app, id).await));
+        return drop(answer.send(as_it_stands(app, &accepted).await));
     };
     let handing = send_message::hand_over(app, job, handover);
     tokio::pin!(handing, patience);
@@ -75,22 +75,29 @@ async fn conduct(
             } else {
                 // It goes another way: the next hand-over will tell.
                 let _ = tokio::time::timeout_at(patience.deadline(), woken).await;
-                as_it_stands(app, id.clone()).await
+                as_it_stands(app, &accepted).await
             };
             app.waiting.leave(id.as_str());
             drop(answer.send(told));
         }
         () = &mut patience => {
             app.waiting.leave(id.as_str());
-            drop(answer.send(as_it_stands(app, id).await));
+            drop(answer.send(as_it_stands(app, &accepted).await));
             handing.await;
         }
     }
 }
 
-async fn as_it_stands(app: &App, id: MessageId) -> Result<Answered> {
-    let message = app.accepter.look_up(id).await?;
-    message.map(Answered::from).ok_or_else(|| Error::refused(Code::NotFound, "The message was deleted"))
+async fn as_it_stands(app: &App, accepted: &Accepted) -> Result<Answered> {
+    match app.accepter.look_up(accepted.id.clone()).await {
+        Ok(Some(message)) => Ok(Answered::from(message)),
+        Ok(None) => Err(Error::refused(Code::NotFound, "The message was deleted")),
+        Err(error) => {
+            // It is stored, and may be with the carrier by now: whoever heard of an error would send it again.
+            tracing::warn!(message = %accepted.id, %error, "an accepted message could not be looked up");
+            Ok(Answered::of_accepted(accepted, Status::Queued, None))
+        }
+    }
 }
 
 impl Answered {
@@ -107,7 +114,11 @@ impl Answered {
             Settlement::Later { .. } => (Status::Queued, None),
             Settlement::NotOnImessage { .. } => return None,
         };
-        Some(Self {
+        Some(Self::of_accepted(accepted, status, failure))
+    }
+
+    fn of_accepted(accepted: &Accepted, status: Status, failure: Option<Failure>) -> Self {
+        Self {
             id: accepted.id.clone(),
             conversation_id: accepted.conversation_id.clone(),
             status,
@@ -118,7 +129,7 @@ impl Answered {
             reply_to: accepted.reply_to.clone(),
             reply_unresolved: accepted.reply_unresolved,
             failure,
-        })
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub use prepare::prepare;
 
 /// What an endpoint asks for with `Retry-After` is heeded up to this.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
+/// So much of the headers of a response is kept.
+const HEADER_BYTES: usize = 4 << 10;
 /// So much of a response is read.
 const RESPONSE_BYTES: usize = 256 << 10;
 
@@ -215,10 +217,13 @@ fn shown(body: &[u8]) -> String {
     String::from_utf8_lossy(start).replace('\0', "\u{fffd}")
 }
 
+/// Headers as a JSON object, up to [`HEADER_BYTES`]: an endpoint may say as much as it likes at every attempt.
 fn named(headers: &HeaderMap) -> String {
-    let map: Map<String, Value> = headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes()))))
-        .collect();
+    let (mut map, mut room) = (Map::new(), HEADER_BYTES);
+    for (name, value) in headers {
+        let Some(left) = room.checked_sub(name.as_str().len() + value.len()) else { break };
+        room = left;
+        map.insert(name.to_string(), json!(String::from_utf8_lossy(value.as_bytes())));
+    }
     Value::Object(map).to_string()
 }

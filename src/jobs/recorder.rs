@@ -75,6 +75,8 @@ fn record(tx: &mut Tx<'_>, means: &Means, outcomes: &[Arc<Outcome>]) -> Result<V
     for Outcome { job, ended, .. } in outcomes.iter().map(AsRef::as_ref) {
         match ended.next_retry_at {
             Some(run_at) => queue::retry(tx, job, run_at, ended.error.as_deref().unwrap_or_default(), true)?,
+            // Whoever has the job now decides what becomes of it.
+            None if ended.error.is_some() && !queue::is_held(tx, job)? => {}
             None => over.push(job),
         }
     }

@@ -128,7 +128,7 @@ async fn look_at(app: &App, text: &str) -> Result<(), (FailureCode, String)> {
     let unusable = |problem: String| (FailureCode::MediaNotUsable, problem);
     let url = app.net.guard().check_url(text).map_err(|problem| unusable(problem.to_string()))?;
     let wait = Duration::from_secs(app.config.media.wait_seconds);
-    let fetched = match app.net.get(&url, wait, app.config.media.max_bytes).await {
+    let fetched = match app.net.look_at(&url, wait, app.config.media.max_bytes).await {
         Ok(fetched) if (200..300).contains(&fetched.status) => fetched,
         Ok(fetched) => return Err(unusable(format!("it answered {}", fetched.status))),
         Err(problem @ NetProblem::TooLarge { .. }) => {

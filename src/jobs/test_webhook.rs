@@ -40,8 +40,15 @@ pub struct Tested {
     pub response_body: Option<String>,
 }
 
-/// Sends `sample` to `webhook` now; `key` is taken in the unit that logs it.
-pub async fn run(app: &App, webhook: Webhook, sample: &Sample, key: Option<Use>) -> Result<Tested> {
+/// Sends `sample` to `webhook` now; `key` is taken in the unit that logs it. It goes on when who asked for it leaves: what
+/// is logged has an end.
+pub async fn run(app: &App, webhook: Webhook, sample: Sample, key: Option<Use>) -> Result<Tested> {
+    let here = app.clone();
+    let testing = app.tasks.spawn(async move { test(&here, webhook, &sample, key).await });
+    testing.await.unwrap_or_else(|error| Err(anyhow::anyhow!("the test broke off: {error}").into()))
+}
+
+async fn test(app: &App, webhook: Webhook, sample: &Sample, key: Option<Use>) -> Result<Tested> {
     let attempt = begun(app, webhook, sample, key).await?;
     let posted = deliver_webhook::post(app, &attempt).await;
     let ended = deliver_webhook::ended(app, &attempt, &posted);

@@ -121,13 +121,28 @@ impl Client {
         let request = self.http.post(url.clone()).headers(headers).body(body);
         let limit = Limit { deadline: Instant::now() + timeout, timeout };
         let mut response = self.send(url, request, limit).await?;
-        let (body, truncated) = read(&mut response, limit, body_cap).await?;
+        let (body, truncated) = read(&mut response, limit, body_cap, body_cap).await?;
         let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
         Ok(Reply { status, headers, body, truncated })
     }
 
     /// Fetches `url`; more than `cap` bytes are [`NetProblem::TooLarge`]. `timeout` counts to the end.
     pub async fn get(&self, url: &Url, timeout: Duration, cap: usize) -> Result<Fetched, NetProblem> {
+        self.fetch(url, timeout, cap, cap).await
+    }
+
+    /// The same, of which only the beginning is kept: for who wants to know whether it can be had, and what it is.
+    pub async fn look_at(&self, url: &Url, timeout: Duration, cap: usize) -> Result<Fetched, NetProblem> {
+        self.fetch(url, timeout, cap, BEGINNING).await
+    }
+
+    async fn fetch(
+        &self,
+        url: &Url,
+        timeout: Duration,
+        cap: usize,
+        kept: usize,
+    ) -> Result<Fetched, NetProblem> {
         let limit = Limit { deadline: Instant::now() + timeout, timeout };
         let mut response = self.send(url, self.http.get(url.clone()), limit).await?;
         let too_large = NetProblem::TooLarge { limit: cap };
@@ -137,7 +152,7 @@ impl Client {
         {
             return Err(too_large);
         }
-        let (body, truncated) = read(&mut response, limit, cap).await?;
+        let (body, truncated) = read(&mut response, limit, cap, kept).await?;
         if truncated {
             return Err(too_large);
         }
@@ -163,20 +178,24 @@ impl Client {
     }
 }
 
+/// So many bytes tell what a file is.
+const BEGINNING: usize = 1024;
+
 #[derive(Clone, Copy)]
 struct Limit {
     deadline: Instant,
     timeout: Duration,
 }
 
-/// Up to `cap` bytes of the body, and whether there were more.
+/// The first `kept` bytes of the body, and whether it has more than `cap`.
 async fn read(
     response: &mut reqwest::Response,
     limit: Limit,
     cap: usize,
+    kept: usize,
 ) -> Result<(Bytes, bool), NetProblem> {
     let status = Some(response.status().as_u16());
-    let mut body = Vec::new();
+    let (mut body, mut room) = (Vec::new(), cap);
     loop {
         let chunk = match timeout_at(limit.deadline, response.chunk()).await {
             Ok(Ok(Some(chunk))) => chunk,
@@ -184,11 +203,10 @@ async fn read(
             Ok(Err(error)) => return Err(NetProblem::of(&error, status)),
             Err(_) => return Err(NetProblem::Timeout { after: limit.timeout, status }),
         };
-        let room = cap - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() > room {
-            return Ok((body.into(), true));
-        }
+        let kept = chunk.len().min(room).min(kept - body.len());
+        body.extend_from_slice(&chunk[..kept]);
+        let Some(left) = room.checked_sub(chunk.len()) else { return Ok((body.into(), true)) };
+        room = left;
     }
 }
 

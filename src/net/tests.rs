@@ -195,11 +195,16 @@ async fn large_answers_are_cut() {
     assert_eq!((reply.body.len(), reply.truncated), (1000, true));
     assert_eq!(client.get(&url(address), SOON, 999).await.unwrap_err(), NetProblem::TooLarge { limit: 999 });
     assert_eq!(client.get(&url(address), SOON, 100_000).await.unwrap().body.len(), 100_000);
+    assert_eq!(client.look_at(&url(address), SOON, 100_000).await.unwrap().body.len(), BEGINNING);
+    let too_large = client.look_at(&url(address), SOON, 99_999).await.unwrap_err();
+    assert_eq!(too_large, NetProblem::TooLarge { limit: 99_999 });
     let (endless, _) = server(format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(5000)), true).await;
     assert_eq!(
         client.get(&url(endless), SOON, 4999).await.unwrap_err(),
         NetProblem::TooLarge { limit: 4999 }
     );
+    let too_large = client.look_at(&url(endless), SOON, 4999).await.unwrap_err();
+    assert_eq!(too_large, NetProblem::TooLarge { limit: 4999 });
     assert_eq!(post(&client, &url(endless), SOON).await.unwrap().body.len(), 1000);
 }
 

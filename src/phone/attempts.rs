@@ -95,12 +95,17 @@ impl Outcome<'_> {
     }
 }
 
-/// A reply is kept once there is one, whatever later attempts say. A delivery without a payload lost it while the
+/// A reply is kept once there is one, whatever later attempts say, and so is a success: two attempts may be under way at
+/// once where one process was taken for dead, and a failure of one does not undo what the other achieved. A delivery without a payload lost it while the
 /// attempt was under way, because its message was erased: what came back is not kept either.
 const ENDING: &str =
-    "UPDATE deliveries SET status = o.column2, http_status = o.column3, error_message = o.column4,
+    "UPDATE deliveries SET
+         status = CASE WHEN status = 'success' THEN status ELSE o.column2 END,
+         http_status = CASE WHEN status = 'success' AND o.column2 <> 'success' THEN http_status ELSE o.column3 END,
+         error_message = CASE WHEN status = 'success' THEN NULL ELSE o.column4 END,
          response_body = CASE WHEN payload IS NULL THEN NULL ELSE o.column5 END,
-         response_millis = o.column6, next_retry_at = o.column7,
+         response_millis = o.column6,
+         next_retry_at = CASE WHEN status = 'success' THEN NULL ELSE o.column7 END,
          delivered_at = COALESCE(o.column8, delivered_at),
          reply_error = CASE WHEN reply_message_id IS NULL THEN COALESCE(o.column10, reply_error) END,
          reply_message_id = COALESCE(reply_message_id, o.column9)
@@ -109,6 +114,9 @@ const ENDING: &str =
 
 const ENDING_TYPES: [&str; 10] =
     ["TEXT", "TEXT", "BIGINT", "TEXT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "TEXT", "TEXT"];
+
+/// The latest so many attempts of a delivery are kept: one may be replayed as often as anybody likes.
+const SHOWN_ATTEMPTS: i64 = 50;
 
 /// Records how attempts ended.
 pub fn end_all(tx: &mut Tx<'_>, outcomes: &[Outcome<'_>]) -> Result<()> {
@@ -129,6 +137,10 @@ pub fn end_all(tx: &mut Tx<'_>, outcomes: &[Outcome<'_>]) -> Result<()> {
         &rows,
         "ON CONFLICT (delivery_id, number) DO NOTHING",
     )?;
+    for ended in outcomes.iter().map(|one| one.ended).filter(|ended| ended.number > SHOWN_ATTEMPTS) {
+        let old = "DELETE FROM attempts WHERE delivery_id = ?1 AND number <= ?2";
+        tx.execute(old, &[&ended.delivery, &(ended.number - SHOWN_ATTEMPTS)])?;
+    }
     webhooks::note_attempts(tx, outcomes.iter().map(|one| (&one.ended.webhook, one.ended.error.is_none())))
 }
 
@@ -189,7 +201,9 @@ pub fn replay(
 /// Deletes deliveries and events from before `before`, some hundred at a time; whether any are left. Ids begin with
 /// their time, so the oldest are found without an index of their own.
 pub fn prune(tx: &mut Tx<'_>, before: Time) -> Result<bool> {
-    let old = "SELECT id FROM deliveries WHERE id < ?1 AND status <> 'pending' ORDER BY id LIMIT 200";
+    let old = "SELECT id FROM deliveries WHERE id < ?1
+                 AND (status <> 'pending' OR NOT EXISTS (SELECT 1 FROM jobs WHERE unique_key = 'deliver/' || deliveries.id))
+               ORDER BY id LIMIT 200";
     let ids: Vec<DeliveryId> = tx.query(old, &[&DeliveryId::first_at(before)], |row| row.get(0))?;
     tx.execute_listed("DELETE FROM attempts WHERE delivery_id IN ({list})", &[], &ids)?;
     tx.execute_listed("DELETE FROM deliveries WHERE id IN ({list})", &[], &ids)?;

@@ -67,6 +67,11 @@ pub fn find(tx: &mut Tx<'_>, hash: &str) -> Result<Option<(KeyId, AccountId)>> {
     )
 }
 
+/// Whether the key is there and not revoked.
+pub fn is_in_use(tx: &mut Tx<'_>, id: &KeyId) -> Result<bool> {
+    tx.exists("SELECT 1 FROM api_keys WHERE id = ?1 AND revoked_at IS NULL", &[id])
+}
+
 /// Notes that the key was used; called now and then, not at every request.
 pub fn touch(tx: &mut Tx<'_>, id: &KeyId, now: Time) -> Result<()> {
     tx.execute("UPDATE api_keys SET last_used_at = ?2 WHERE id = ?1", &[id, &now])?;

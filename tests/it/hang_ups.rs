@@ -108,3 +108,30 @@ async fn hang_ups_under_load_lose_nothing_and_double_nothing() {
     assert!(sent.values().all(|body| counts.get(body.as_str()) == Some(&1)), "{counts:?}");
     assert_eq!(bodies.len(), sent.len(), "nothing else was handed over");
 }
+
+#[tokio::test]
+async fn what_the_carrier_may_have_is_not_answered_as_if_nothing_was_done() {
+    if postgres_url().is_none() {
+        return;
+    }
+    let server = Setting::new().await.with("SEND_WAIT", "1").start().await;
+    let line = server.buy_number("sms").await;
+    server.faults(json!({"withhold_next": 1})).await;
+    let taken_away = async {
+        server.handed_over(1).await;
+        server.setting.place.let_in(false).await;
+    };
+    let (answer, ()) = tokio::join!(server.send(&line, "+14155550101", "Hello"), taken_away);
+    assert_eq!(answer["status"], "queued", "it is stored, and who hears of an error sends it again");
+    server.setting.place.let_in(true).await;
+    server.faults(json!({"release": true})).await;
+    let id = answer["id"].as_str().unwrap();
+    until("its delivery to be stored", async || {
+        server.advance(Duration::from_millis(100));
+        let wanted = agentphone::id::MessageId::from_text(id);
+        let found = server.app.db.read(move |tx| agentphone::phone::messages::find(tx, &wanted)).await;
+        found.ok().flatten().filter(|message| message.status == Status::Delivered)
+    })
+    .await;
+    assert_eq!(server.ledger().await.len(), 1);
+}

@@ -67,6 +67,16 @@ impl Place {
         (Db::open(location, ids.clone()).await.unwrap(), ids, clock)
     }
 
+    /// Lets nobody into the database any more, and hangs up on who is in; or lets them in again.
+    pub async fn let_in(&self, anybody: bool) {
+        let Some((name, _)) = &self.0.database else { return };
+        on_maintenance(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {anybody}")).await;
+        if !anybody {
+            let hang_up = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =";
+            on_maintenance(format!("{hang_up} '{name}'")).await;
+        }
+    }
+
     /// Runs one statement on the database of this place, past the server: what another session does.
     pub async fn beside(&self, statement: &str) {
         let (url, statement) = (self.url(), statement.to_owned());

@@ -45,7 +45,7 @@ pub async fn test(
     };
     let (number, webhook) = app.db.read(unit).await?;
     let sample = Sample { to: number.e164.to_string(), ..Sample::default() };
-    let tested = test_webhook::run(&app, webhook, &sample, None).await?;
+    let tested = test_webhook::run(&app, webhook, sample, None).await?;
     Ok(Json(NumberTestResult {
         success: tested.success,
         status_code: tested.http_status,

@@ -137,6 +137,7 @@ pub async fn change(
     let metadata = change.metadata.map(|value| conversations::metadata(Some(value))).transpose()?;
     let name = change.group_name.map(group_name).transpose()?;
     let (account, id) = (caller.account.clone(), ConversationId::from_text(id));
+    let is_renamed = name.is_some();
     if let Some(name) = name {
         // First, so that nothing is written where the name is refused.
         rename(&app, account.clone(), id.clone(), name).await?;
@@ -150,8 +151,9 @@ pub async fn change(
                 None => Ok(()),
             }
         })
-        .await?;
-    whole(&app, caller.account, id, 50).await.map(Json)
+        .await
+        .map_err(|error| if is_renamed { error.after_the_fact() } else { error })?;
+    whole(&app, caller.account, id, 50).await.map(Json).map_err(Error::after_the_fact)
 }
 
 fn group_name(name: String) -> Result<String> {

@@ -227,7 +227,7 @@ async fn buy_number(
     idempotency::once(app.clone(), key, again, move |key| async move {
         let wish = camel::<NewNumber>(body)?.wish(&app)?;
         let number = stock::buy(&app, &caller.account, &wish, key).await?;
-        shown(&app, number).await.map(Json)
+        shown(&app, number).await.map(Json).map_err(Error::after_the_fact)
     })
     .await
 }

@@ -131,7 +131,7 @@ async fn test(
     sample.to = message.to.unwrap_or(sample.to);
     sample.message = message.message.unwrap_or(sample.message);
     sample.channel = message.channel.map_or(sample.channel, |channel| channel.to_string());
-    test_webhook::run(app, webhook, &sample, None).await.map(TestResult::from)
+    test_webhook::run(app, webhook, sample, None).await.map(TestResult::from)
 }
 
 /// The webhook to test, and a sample that looks like what it would get. `or_account`: an agent without one of its own

@@ -102,14 +102,11 @@ async fn hours_add_up_to_the_total() {
     );
 }
 
-#[tokio::test]
-async fn attempts_come_back_in_order() {
-    let (db, ids, clock, _folder) = testing::db().await;
-    let (account, hook) = (testing::account(&db, &ids).await, WebhookId::new(&ids));
-    let id = delivery(&db, &ids, (&account, &hook), clock.now(), DeliveryStatus::Pending).await;
-    let ended = |number| Ended {
-        delivery: id.clone(),
-        webhook: hook.clone(),
+/// An attempt that the endpoint answered with 500.
+fn refused(delivery: &DeliveryId, webhook: &WebhookId, number: i64, now: Time) -> Ended {
+    Ended {
+        delivery: delivery.clone(),
+        webhook: webhook.clone(),
         number,
         url: "https://a.example".to_owned(),
         request_headers: "{}".to_owned(),
@@ -117,17 +114,57 @@ async fn attempts_come_back_in_order() {
         http_status: Some(500),
         response_body: None,
         error: Some("The endpoint answered 500".to_owned()),
-        at: clock.now(),
-        now: clock.now(),
+        at: now,
+        now,
         millis: 3,
         next_retry_at: None,
-    };
-    let both = [ended(2), ended(1)];
+    }
+}
+
+async fn end(db: &Db, all: Vec<Ended>) {
     let unit = move |tx: &mut crate::db::Tx<'_>| {
         let outcome = |ended| Outcome { ended, reply: None, reply_error: None };
-        end_all(tx, &both.iter().map(outcome).collect::<Vec<_>>())
+        end_all(tx, &all.iter().map(outcome).collect::<Vec<_>>())
     };
     db.write(unit).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failure_does_not_undo_the_success_of_another_attempt() {
+    let (db, ids, clock, _folder) = testing::db().await;
+    let (account, hook) = (testing::account(&db, &ids).await, WebhookId::new(&ids));
+    let id = delivery(&db, &ids, (&account, &hook), clock.now(), DeliveryStatus::Pending).await;
+    let first = Ended { error: None, http_status: Some(200), ..refused(&id, &hook, 1, clock.now()) };
+    let second = Ended { next_retry_at: Some(clock.now()), ..refused(&id, &hook, 2, clock.now()) };
+    end(&db, vec![first]).await;
+    end(&db, vec![second]).await;
+    let asked = id.clone();
+    let stands = db.read(move |tx| find(tx, &account, &asked)).await.unwrap();
+    assert_eq!(
+        (stands.status, stands.http_status, stands.next_retry_at, stands.error_message),
+        (DeliveryStatus::Success, Some(200), None, None)
+    );
+    assert_eq!(db.read(move |tx| attempts(tx, &id)).await.unwrap().len(), 2, "both are shown");
+}
+
+#[tokio::test]
+async fn the_latest_attempts_are_kept() {
+    let (db, ids, clock, _folder) = testing::db().await;
+    let (account, hook) = (testing::account(&db, &ids).await, WebhookId::new(&ids));
+    let id = delivery(&db, &ids, (&account, &hook), clock.now(), DeliveryStatus::Pending).await;
+    for number in 1..=60 {
+        end(&db, vec![refused(&id, &hook, number, clock.now())]).await;
+    }
+    let kept = db.read(move |tx| attempts(tx, &id)).await.unwrap();
+    assert_eq!(kept.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), (11..=60).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn attempts_come_back_in_order() {
+    let (db, ids, clock, _folder) = testing::db().await;
+    let (account, hook) = (testing::account(&db, &ids).await, WebhookId::new(&ids));
+    let id = delivery(&db, &ids, (&account, &hook), clock.now(), DeliveryStatus::Pending).await;
+    end(&db, [2, 1].map(|number| refused(&id, &hook, number, clock.now())).into()).await;
     let found = db.read(move |tx| attempts(tx, &id)).await.unwrap();
     let shown: Vec<_> = found.iter().map(|it| (it.number, it.http_status, it.response_millis)).collect();
     assert_eq!(shown, [(1, Some(500), 3), (2, Some(500), 3)]);
