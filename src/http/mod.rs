@@ -29,6 +29,7 @@ pub mod extract;
 pub mod idempotency;
 mod media;
 pub mod page;
+mod patient;
 mod rates;
 pub mod sending;
 pub mod serve;

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use super::answer::NoAnswer;
+use super::patient::Patient;
 use crate::app::App;
 
 /// More connections than this wait to be accepted.
@@ -23,6 +24,8 @@ const CONNECTIONS: usize = 20_000;
 /// A request's head must have arrived after so long; an idle connection is closed after as much.
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 const HEAD_BYTES: usize = 64 << 10;
+/// Who takes nothing of his answer for so long is let go.
+const READ_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Serves `router` on `listener` until `app` stops; then connections finish the request they are at.
 pub async fn serve(app: App, router: Router, listener: TcpListener) {
@@ -71,7 +74,7 @@ async fn connection(app: &App, router: Router, stream: TcpStream) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, READ_TIMEOUT)), service)
         .with_upgrades();
     tokio::pin!(serving);
     let ended = tokio::select! {
