@@ -1,7 +1,7 @@
 //! The command line only. What a command does stands in the library, under `cli/`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use agentphone::cli::accounts::Desk;
@@ -42,6 +42,19 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the built-in engines for a server, which starts this by itself.
+    #[command(hide = true)]
+    Engines {
+        #[arg(long)]
+        socket: PathBuf,
+    },
+    #[command(flatten)]
+    Configured(Configured),
+}
+
+/// What needs the settings.
+#[derive(Subcommand)]
+enum Configured {
     /// Run on this laptop: simulated network, starter project, loopback only.
     Dev,
     /// Run in production; refuses to start without what is unsafe to guess.
@@ -83,12 +96,6 @@ enum Command {
     /// Fetch real models for the built-in engines, and list them.
     #[command(subcommand)]
     Models(Models),
-    /// Run the built-in engines for a server, which starts this by itself.
-    #[command(hide = true)]
-    Engines {
-        #[arg(long)]
-        socket: PathBuf,
-    },
     /// Print the OpenAPI document.
     Openapi,
     /// Run the simulated network as a program of its own.
@@ -179,48 +186,53 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let profile = match arguments.command {
-        Command::Serve => Profile::Production,
-        _ => Profile::Development,
-    };
-    let mut config = Config::load(profile, arguments.config.as_deref(), std::env::vars())?;
-    engine::check(&config.voice)?;
-    match arguments.command {
-        Command::Engines { .. } => log_to_parent(),
-        _ => log(&config, arguments.log.as_deref()),
-    }
-    match arguments.command {
-        Command::Dev => {
-            if config.carriers.is_empty() {
-                config.carriers.push(Carrier::simulated());
-            }
-            dev(config).await
-        }
-        Command::Serve => serve(config).await,
-        Command::Project(project) => of_project(&config, project).await,
-        Command::Key(key) => of_key(&config, key).await,
-        Command::Listen { forward_to, events, server } => {
-            let api = Api::new(&config, server.url, server.key)?;
-            listen(Listening::new(api, api::parse_url(&forward_to)?, events)).await
-        }
-        Command::Trigger { event, from, to, body, server } => {
-            let api = Api::new(&config, server.url, server.key)?;
-            Trigger { event, from, to, body }.run(&api).await
-        }
-        Command::Doctor => doctor::run(&config).await,
-        Command::Migrate => migrate(&config).await,
+    let Arguments { config, log, command } = arguments;
+    match command {
+        // The settings are its parent's, whose orders come on standard input.
         Command::Engines { socket } => {
+            log_to_parent();
             let clock = Clock::system();
             engines::run(&socket, clock.clone(), Ids::from_system(clock)).await
         }
-        Command::Models(Models::Pull { names, to }) => models::pull(&config, to, &names),
-        Command::Models(Models::Import { folder }) => models::import(&config, folder),
-        Command::Models(Models::List) => models::list(&config),
-        Command::Openapi => {
+        Command::Configured(command) => configured(command, config.as_deref(), log.as_deref()).await,
+    }
+}
+
+async fn configured(
+    command: Configured,
+    file: Option<&Path>,
+    log_format: Option<&str>,
+) -> anyhow::Result<()> {
+    let profile = match command {
+        Configured::Serve => Profile::Production,
+        _ => Profile::Development,
+    };
+    let config = Config::load(profile, file, std::env::vars())?;
+    engine::check(&config.voice)?;
+    log(&config, log_format);
+    match command {
+        Configured::Dev => dev(config).await,
+        Configured::Serve => serve(config).await,
+        Configured::Project(project) => of_project(&config, project).await,
+        Configured::Key(key) => of_key(&config, key).await,
+        Configured::Listen { forward_to, events, server } => {
+            let api = Api::new(&config, server.url, server.key)?;
+            listen(Listening::new(api, api::parse_url(&forward_to)?, events)).await
+        }
+        Configured::Trigger { event, from, to, body, server } => {
+            let api = Api::new(&config, server.url, server.key)?;
+            Trigger { event, from, to, body }.run(&api).await
+        }
+        Configured::Doctor => doctor::run(&config).await,
+        Configured::Migrate => migrate(&config).await,
+        Configured::Models(Models::Pull { names, to }) => models::pull(&config, to, &names),
+        Configured::Models(Models::Import { folder }) => models::import(&config, folder),
+        Configured::Models(Models::List) => models::list(&config),
+        Configured::Openapi => {
             print!("{}", http::openapi());
             Ok(())
         }
-        Command::Network { listen, data } => simulate(listen, data).await,
+        Configured::Network { listen, data } => simulate(listen, data).await,
     }
 }
 
@@ -261,7 +273,10 @@ async fn listener(address: &str) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address} (AGENTPHONE_LISTEN); is another program there?"))
 }
 
-async fn dev(config: Config) -> anyhow::Result<()> {
+async fn dev(mut config: Config) -> anyhow::Result<()> {
+    if config.carriers.is_empty() {
+        config.carriers.push(Carrier::simulated());
+    }
     let listener = listener(&config.listen).await?;
     let address = listener.local_addr()?;
     anyhow::ensure!(

@@ -43,6 +43,8 @@ use crate::{http, net};
 const ARRIVALS: usize = 4096;
 /// What is under way may take so long to end when the server stops.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// And so long once what it stood on has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A running server.
 pub struct Server {
@@ -144,11 +146,13 @@ impl Server {
         if tokio::time::timeout(FAREWELL, app.tasks.wait()).await.is_err() {
             tracing::info!("some work was still under way; it goes on at the next start");
         }
-        app.meter.store(&app.db).await;
         app.stopped.cancel();
         if let Some(engines) = &app.engines {
             engines.stop().await;
         }
+        // Answers that this cut off end now, and leave what they used.
+        let _ = tokio::time::timeout(LAST_WORDS, app.tasks.wait()).await;
+        app.meter.store(&app.db).await;
         app.db.close();
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 /// What a model does.
@@ -65,6 +65,9 @@ impl EngineKind {
         }
     }
 }
+
+/// Seconds an upstream may be silent at most: a day.
+const LONGEST_TIMEOUT: f64 = 86_400.0;
 
 /// `[voice]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -178,7 +181,9 @@ impl Voice {
     pub(super) fn check(&self) -> anyhow::Result<()> {
         for (name, model) in &self.models {
             self.check_model(name, model)?;
+            self.check_fallbacks(name, model)?;
         }
+        self.check_built_in_names()?;
         for (public, stand_in) in &self.stand_ins {
             let setting = format!("voice.stand_ins.{public:?}");
             let model = self.models.get(stand_in);
@@ -196,17 +201,16 @@ impl Voice {
     fn check_model(&self, name: &str, model: &Model) -> anyhow::Result<()> {
         let setting = format!("voice.models.{name:?}");
         ensure!(self.task_of(name, model).is_some(), "{setting} needs a task: transcription, speech or chat");
+        ensure!(
+            model.task.is_none() || model.engine.task().is_none_or(|does| model.task == Some(does)),
+            "{setting} has a task that its engine {:?} does not do",
+            model.engine.word()
+        );
         if model.engine.is_built_in() {
             ensure!(model.path.is_some(), "{setting} needs a path to its weights");
             ensure!(model.url.is_empty(), "{setting} has a url, which only the engine \"openai\" takes");
         } else {
             ensure!(!model.url.is_empty(), "{setting} needs a url, such as [\"http://gpu-1:8000/v1\"]");
-        }
-        for other in &model.fallback {
-            ensure!(
-                self.models.contains_key(other),
-                "{setting} falls back to {other:?}, which is not configured"
-            );
         }
         ensure!(model.concurrency != Some(0), "{setting}: concurrency must be at least 1");
         ensure!(model.context != Some(0), "{setting}: context must be at least 1");
@@ -214,7 +218,38 @@ impl Voice {
             model.context.is_none() || model.engine == EngineKind::Llama,
             "{setting} has a context, which only the engine \"llama\" takes"
         );
-        ensure!(model.timeout.is_none_or(|seconds| seconds > 0.0), "{setting}: timeout must be above 0");
+        ensure!(
+            model.timeout.is_none_or(|seconds| seconds > 0.0 && seconds <= LONGEST_TIMEOUT),
+            "{setting}: timeout must be above 0 and at most {LONGEST_TIMEOUT}"
+        );
+        Ok(())
+    }
+
+    fn check_fallbacks(&self, name: &str, model: &Model) -> anyhow::Result<()> {
+        let setting = format!("voice.models.{name:?}");
+        for other in &model.fallback {
+            let fallback = self.models.get(other);
+            let fallback = fallback
+                .with_context(|| format!("{setting} falls back to {other:?}, which is not configured"))?;
+            ensure!(
+                self.task_of(other, fallback) == self.task_of(name, model),
+                "{setting} falls back to {other:?}, which does something else"
+            );
+        }
+        Ok(())
+    }
+
+    /// The child process knows its models by what they are called there.
+    fn check_built_in_names(&self) -> anyhow::Result<()> {
+        let mut known = BTreeMap::new();
+        for (name, model) in self.models.iter().filter(|(_, model)| model.engine.is_built_in()) {
+            let real = model.model.as_ref().unwrap_or(name);
+            if let Some(other) = known.insert(real, name) {
+                bail!(
+                    "voice.models.{name:?} is called {real:?} like voice.models.{other:?}: set another model"
+                );
+            }
+        }
         Ok(())
     }
 }
@@ -226,6 +261,55 @@ mod tests {
     fn load(model: &str) -> anyhow::Result<Config> {
         let models = format!("{{ small = {{ {model} }} }}");
         Config::load(Profile::Development, None, [("AGENTPHONE_VOICE_MODELS".to_owned(), models)])
+    }
+
+    /// The error of these models, which names the setting of `small`.
+    fn refusal(models: &str) -> String {
+        let variables = [("AGENTPHONE_VOICE_MODELS".to_owned(), format!("{{ {models} }}"))];
+        let error = Config::load(Profile::Development, None, variables).unwrap_err().to_string();
+        assert!(error.contains("voice.models.\"small\""), "{error}");
+        error
+    }
+
+    #[test]
+    fn a_timeout_is_a_time_that_passes() {
+        let upstream = "engine = 'openai', task = 'chat', url = ['http://a/v1']";
+        assert!(load(&format!("{upstream}, timeout = 86_400.0")).is_ok());
+        for timeout in ["0.0", "-1.0", "nan", "inf", "86_401.0", "1e300"] {
+            let error = refusal(&format!("small = {{ {upstream}, timeout = {timeout} }}"));
+            assert!(error.contains("timeout"), "{timeout}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_task_is_one_that_the_engine_does() {
+        assert!(load("engine = 'piper', task = 'speech', path = 'a.onnx'").is_ok());
+        let error = refusal("small = { engine = 'piper', task = 'chat', path = 'a.onnx' }");
+        assert!(error.ends_with("has a task that its engine \"piper\" does not do"), "{error}");
+    }
+
+    #[test]
+    fn a_fallback_does_the_same() {
+        let with = |other: &str| {
+            format!("small = {{ engine = 'llama', path = 'a.gguf', fallback = ['far'] }}{other}")
+        };
+        let far = |task: &str| {
+            with(&format!(", far = {{ engine = 'openai', task = '{task}', url = ['http://a/v1'] }}"))
+        };
+        assert!(refusal(&with("")).ends_with("falls back to \"far\", which is not configured"));
+        assert!(refusal(&far("speech")).ends_with("falls back to \"far\", which does something else"));
+        let variables = [("AGENTPHONE_VOICE_MODELS".to_owned(), format!("{{ {} }}", far("chat")))];
+        assert!(Config::load(Profile::Development, None, variables).is_ok());
+    }
+
+    #[test]
+    fn two_built_in_models_are_not_called_the_same() {
+        let small = "small = { engine = 'piper', path = 'a.onnx', model = 'other' }";
+        for other in ["path = 'b.onnx'", "path = 'b.onnx', model = 'other'"] {
+            let error = refusal(&format!("{small}, other = {{ engine = 'piper', {other} }}"));
+            assert!(error.contains("is called \"other\" like voice.models.\"other\""), "{error}");
+        }
+        assert!(load("engine = 'piper', path = 'a.onnx', model = 'other'").is_ok());
     }
 
     #[test]

@@ -81,7 +81,11 @@ async fn connection(app: &App, router: Router, stream: TcpStream) {
         ended = serving.as_mut() => ended,
         () = app.stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            tokio::select! {
+                ended = serving => ended,
+                // The farewell is over: what is dropped now is counted before the database closes.
+                () = app.stopped.cancelled() => return,
+            }
         }
     };
     if let Err(error) = ended {

@@ -291,7 +291,8 @@ async fn an_engine_that_is_not_there_says_so() {
 fn it_ends_when_its_parent_does() {
     let socket = std::env::temp_dir().join(format!("agentphone-engines-{}.sock", std::process::id()));
     let mut program = Command::new(PROGRAM);
-    program.arg("engines").arg("--socket").arg(&socket);
+    // What it is to do its parent says: settings do not matter here, not even those that would be refused.
+    program.arg("engines").arg("--socket").arg(&socket).env("AGENTPHONE_SEND_WAIT", "-1");
     let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     std::io::Write::write_all(&mut input, b"{\"threads\":1,\"preload\":true,\"models\":[]}\n").unwrap();

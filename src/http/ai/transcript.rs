@@ -111,10 +111,11 @@ impl Transcript {
         if before && text.starts_with(char::is_alphanumeric) { format!(" {text}") } else { text }
     }
 
-    /// How far it has come, as far as it is known.
-    pub fn reached(&self) -> Duration {
+    /// How far it has come in a recording of this length. A text that tells no times may be all there is of it.
+    pub fn reached(&self, length: Duration) -> Duration {
         let end = self.segments.last().map_or(0.0, |segment| segment.end);
-        Duration::try_from_secs_f64(end).unwrap_or_default()
+        let end = Duration::try_from_secs_f64(end).unwrap_or_default();
+        if end.is_zero() && !self.text.is_empty() { length } else { end }
     }
 
     /// The whole text.
@@ -203,7 +204,7 @@ mod tests {
     fn segments_become_one_text() {
         let transcript = transcript();
         assert_eq!(transcript.text(), "Hello there. Bye --> now.");
-        assert_eq!(transcript.reached(), Duration::from_secs(3662));
+        assert_eq!(transcript.reached(Duration::from_secs(4000)), Duration::from_secs(3662));
     }
 
     #[test]
@@ -217,6 +218,16 @@ mod tests {
                 .starts_with("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nHello there.\n\n01:01:01.250")
         );
         assert!(transcript.vtt(4000.0).ends_with("Bye -> now.\n\n"));
+    }
+
+    #[test]
+    fn a_text_without_times_has_come_to_the_end() {
+        let length = Duration::from_secs(2);
+        let mut plain = Transcript::default();
+        plain.add(Heard::Language("en".to_owned()));
+        assert_eq!(plain.reached(length), Duration::ZERO, "nothing was heard yet");
+        plain.add(Heard::Text("Hello".to_owned()));
+        assert_eq!(plain.reached(length), length);
     }
 
     #[test]

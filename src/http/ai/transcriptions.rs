@@ -116,12 +116,12 @@ impl Hearing {
         match self.heard.next().await {
             Some(Ok(heard)) => {
                 let new = self.transcript.add(heard);
-                self.measure.heard(self.transcript.reached());
+                self.measure.heard(self.transcript.reached(self.length()));
                 Some(Ok(new))
             }
             Some(Err(fault)) => Some(Err(fault)),
             None => {
-                self.measure.heard(Duration::try_from_secs_f64(self.seconds()).unwrap_or_default());
+                self.measure.heard(self.length());
                 None
             }
         }
@@ -129,6 +129,10 @@ impl Hearing {
 
     fn seconds(&self) -> f64 {
         (self.held.recording.seconds() * 1000.0).round() / 1000.0
+    }
+
+    fn length(&self) -> Duration {
+        Duration::try_from_secs_f64(self.seconds()).unwrap_or_default()
     }
 
     /// The whole transcript, and the length of the recording.

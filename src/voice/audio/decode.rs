@@ -1,6 +1,8 @@
 //! A recording becomes samples: the container is told by the content and never by a name, the sound is mixed to one
-//! channel and brought to the rate of listening. Made for files of strangers: what is decoded is counted and stopped at
-//! the limit, so that a small file that unfolds to hours costs no more than an honest one of the longest length.
+//! channel and brought to the rate of listening. Made for files of strangers: samples are counted as they are decoded,
+//! all channels of them, and once more at the rate of listening, and both counts stop at the limit; the rate changes a
+//! few times only. So a small file that unfolds to hours, however many its channels and however high its rate, costs
+//! about as much as an honest one of the longest length.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +20,12 @@ use symphonia::core::meta::MetadataOptions;
 
 use super::{AudioError, RATES, Resampler, wav};
 use crate::voice::LISTENING_RATE;
+
+/// How often the rate may change within a file: whoever joins recordings does so a few times, and every change builds a
+/// resampler, which for two rates without a common divisor takes as long as minutes of sound.
+const RATE_CHANGES: usize = 8;
+/// What an honest recording has before it is mixed: stereo, 48,000 times a second.
+const HONEST_RATE: usize = 2 * 48_000;
 
 /// `symphonia`'s decoders, and libopus for the one it lacks.
 static CODECS: LazyLock<CodecRegistry> = LazyLock::new(|| {
@@ -125,21 +133,26 @@ fn ending_of(container: &str) -> &'static str {
 struct Hearing {
     max_seconds: u32,
     max_samples: usize,
+    /// What may still be decoded, in samples of all channels.
+    room: usize,
     /// The last packet, its channels interleaved; kept for its memory.
     packet: Vec<f32>,
     resampler: Option<Resampler>,
+    rate_changes: usize,
     samples: Vec<f32>,
     damaged: usize,
 }
 
 impl Hearing {
     fn new(max_seconds: u32) -> Self {
-        let max_samples = (max_seconds as usize).saturating_mul(LISTENING_RATE as usize);
+        let samples = |rate: usize| (max_seconds as usize).saturating_mul(rate);
         Self {
             max_seconds,
-            max_samples,
+            max_samples: samples(LISTENING_RATE as usize),
+            room: samples(HONEST_RATE),
             packet: Vec::new(),
             resampler: None,
+            rate_changes: 0,
             samples: Vec::new(),
             damaged: 0,
         }
@@ -150,15 +163,26 @@ impl Hearing {
         if channels == 0 || !RATES.contains(&rate) {
             return Err(AudioError::Rate { rate });
         }
+        self.room = self.room.checked_sub(self.packet.len()).ok_or(self.too_long())?;
         mix(&mut self.packet, channels);
-        if self.resampler.as_ref().is_none_or(|resampler| resampler.from() != rate) {
-            self.end_rate();
-            self.resampler = Some(Resampler::new(rate, LISTENING_RATE)?);
-        }
+        self.turn_to(rate)?;
         if let Some(resampler) = &mut self.resampler {
             resampler.push(&self.packet, &mut self.samples);
         }
         self.check()
+    }
+
+    /// Has a resampler for this rate.
+    fn turn_to(&mut self, rate: u32) -> Result<(), AudioError> {
+        match &self.resampler {
+            Some(resampler) if resampler.from() == rate => return Ok(()),
+            Some(_) if self.rate_changes == RATE_CHANGES => return Err(AudioError::Broken),
+            Some(_) => self.rate_changes += 1,
+            None => {}
+        }
+        self.end_rate();
+        self.resampler = Some(Resampler::new(rate, LISTENING_RATE)?);
+        Ok(())
     }
 
     /// Gives out what the resampler still holds.
@@ -170,9 +194,13 @@ impl Hearing {
 
     fn check(&self) -> Result<(), AudioError> {
         if self.samples.len() > self.max_samples {
-            return Err(AudioError::TooLong { seconds: self.max_seconds });
+            return Err(self.too_long());
         }
         Ok(())
+    }
+
+    fn too_long(&self) -> AudioError {
+        AudioError::TooLong { seconds: self.max_seconds }
     }
 
     fn finish(mut self) -> Result<Vec<f32>, AudioError> {

@@ -218,6 +218,41 @@ fn a_small_file_that_unfolds_to_hours_is_stopped() {
     assert_eq!(read(bomb).unwrap_err(), AudioError::TooLong { seconds: 60 });
 }
 
+/// Silence of so many frames as a stream of its own: FLAC in Ogg, to be joined with others.
+fn silent_stream(rate: u32, frames: usize) -> Vec<u8> {
+    let mut writer = flac::Writer::new(rate).unwrap();
+    let header = encode::Encode::push(&mut writer, &[]);
+    let sound = encode::Encode::push(&mut writer, &vec![0; frames]);
+    let first = [b"\x7FFLAC\x01\0\0\0".as_slice(), &header].concat();
+    let mut pages = ogg::Pages::default();
+    let mut file = pages.page(&[first], 0, ogg::Place::First);
+    file.extend(pages.page(&[sound], frames as u64, ogg::Place::Last));
+    file
+}
+
+#[test]
+fn the_rate_may_change_a_few_times_and_no_more() {
+    let joined = |count: usize| {
+        let rates = [8_000, 16_000].into_iter().cycle().take(count);
+        rates.flat_map(|rate| silent_stream(rate, 2_048)).collect::<Vec<u8>>()
+    };
+    assert_eq!(read(joined(9)).unwrap().samples.len(), 5 * 4_096 + 4 * 2_048);
+    assert_eq!(read(joined(10)).unwrap_err(), AudioError::Broken);
+}
+
+#[test]
+fn what_is_decoded_counts_before_it_is_mixed_and_resampled() {
+    // 15 seconds of silence, of six times as much as two channels have 48,000 times a second.
+    let (rate, channels) = (96_000, 6_u16);
+    let mut file = wav::file(&vec![0.0; 15 * 96_000 * 6], rate);
+    file[22..24].copy_from_slice(&channels.to_le_bytes());
+    file[32..34].copy_from_slice(&(2 * channels).to_le_bytes());
+    let file = Bytes::from(file);
+    let heard = |seconds| decode(&file, seconds, &AtomicBool::new(false)).map(|heard| heard.samples.len());
+    assert_eq!(heard(90), Ok(15 * 16_000));
+    assert_eq!(heard(89), Err(AudioError::TooLong { seconds: 89 }));
+}
+
 #[test]
 fn a_recording_may_be_as_long_as_the_limit_and_no_longer() {
     let at_limit = wav::file(&vec![0.1; 16_000 * 2], 16_000);

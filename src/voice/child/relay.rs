@@ -29,6 +29,8 @@ pub(super) async fn log(errors: impl AsyncRead + Unpin) {
         let text = text.trim();
         match text.split_once(' ') {
             Some(("ERROR", said)) => tracing::error!("engines: {}", said.trim()),
+            // Why it ends, as the program says it to people.
+            Some(("Error:", said)) => tracing::warn!("engines: {}", said.trim()),
             Some(("WARN", said)) => tracing::warn!("engines: {}", said.trim()),
             Some(("INFO", said)) => tracing::info!("engines: {}", said.trim()),
             // The rest, and what native libraries write by themselves.
@@ -45,4 +47,39 @@ async fn read(from: &mut (impl AsyncBufReadExt + Unpin), line: &mut Vec<u8>) -> 
         line.pop();
     }
     is_there
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Logged(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Logged {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_reason_of_an_end_is_a_warning() {
+        let logged = Logged::default();
+        let writer = logged.clone();
+        let lines = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let lines = lines.with_ansi(false).without_time().with_target(false).finish();
+        let guard = tracing::subscriber::set_default(lines);
+        log(b" INFO loaded\nError: reading the orders\nggml: said by a library\n".as_slice()).await;
+        drop(guard);
+        let logged = String::from_utf8(logged.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(logged, " INFO engines: loaded\n WARN engines: reading the orders\n");
+    }
 }
