@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::http::idempotency::Live;
 use crate::http::totals::Totals;
-use crate::id::Ids;
+use crate::id::{AccountId, Ids};
 use crate::jobs::accepter::Accepter;
 use crate::jobs::meter::Meter;
 use crate::jobs::recorder::Recorder;
@@ -25,7 +25,7 @@ use crate::media_store::MediaStore;
 use crate::net;
 use crate::network::Network;
 use crate::phone::lines::Lines;
-use crate::queue::Room;
+use crate::queue::{Limits, Room, Slot};
 use crate::voice::child::Child;
 use crate::voice::hearing::Hearing;
 use crate::voice::table::Table;
@@ -49,7 +49,7 @@ pub struct Parts {
     /// Everything that runs beside requests, so that a stop waits for it.
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
-    /// Cancelled when everything that `tasks` tracks has ended: what served it may end too.
+    /// Cancelled when everything that `tasks` tracks has ended, or has had its time to: what is left may end too.
     pub stopped: CancellationToken,
     pub waiting: Waiting,
     pub followed: Followed,
@@ -161,18 +161,32 @@ impl Waiting {
 
 /// Streams that follow an account's events, woken when one was stored. Missing a call costs them one poll.
 #[derive(Clone)]
-pub struct Followed(broadcast::Sender<String>);
+pub struct Followed {
+    accounts: broadcast::Sender<String>,
+    room: Room,
+}
+
+/// Every stream asks the database once a second. So many of one account leave the others theirs, and so many in all,
+/// of each process, leave the database to those who send.
+const STREAMS: Limits = Limits { per_lane: 32, in_all: 1024, exclusive: false };
+
+/// A stream's place among those that follow; dropped with the stream, however that ends.
+pub struct Seat {
+    /// The accounts that got an event since.
+    pub woken: broadcast::Receiver<String>,
+    _slot: Slot,
+}
 
 impl Default for Followed {
     fn default() -> Self {
-        Self(broadcast::Sender::new(256))
+        Self { accounts: broadcast::Sender::new(256), room: Room::new(STREAMS) }
     }
 }
 
 impl Followed {
     /// Has streams woken by the sayings of committed units, of any process.
     pub fn listen_to(&self, db: &Db) {
-        let accounts = self.0.clone();
+        let accounts = self.accounts.clone();
         db.subscribe(move |topic| {
             if let Some(account) = topic.strip_prefix("event ")
                 && accounts.receiver_count() > 0
@@ -183,8 +197,28 @@ impl Followed {
         });
     }
 
-    /// The accounts that got an event, from now on.
-    pub fn accounts(&self) -> broadcast::Receiver<String> {
-        self.0.subscribe()
+    /// A place for one more stream of this account, woken from now on; none while too many are open.
+    pub fn seat(&self, account: &AccountId) -> Option<Seat> {
+        let slot = self.room.direct(account.as_str())?;
+        Some(Seat { woken: self.accounts.subscribe(), _slot: slot })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_has_so_many_streams_and_all_accounts_have() {
+        let followed = Followed::default();
+        let seat = |account: usize| followed.seat(&AccountId::from_text(format!("acct_{account}")));
+        let mut taken: Vec<Seat> = (0..STREAMS.per_lane).map(|_| seat(0).unwrap()).collect();
+        assert!(seat(0).is_none(), "this account has all of its own");
+        taken.pop();
+        taken.push(seat(0).unwrap());
+        taken.extend((STREAMS.per_lane..STREAMS.in_all).map(|index| seat(index / STREAMS.per_lane).unwrap()));
+        assert!(seat(STREAMS.in_all).is_none(), "there are no more for anybody");
+        drop(taken);
+        assert!(seat(0).is_some());
     }
 }

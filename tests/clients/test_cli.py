@@ -234,6 +234,44 @@ def test_the_stream_is_of_one_account_and_beats(account, another_account, networ
     assert client(account.origin, None).get("/v1/events/stream").status_code == 401
 
 
+def test_an_account_has_so_many_streams_and_a_closed_one_makes_room(account, another_account) -> None:
+    streams = [Stream(account) for _ in range(32)]
+    try:
+        assert all(stream.next()["event"] == "ready" for stream in streams)
+        refused = Stream(account)
+        streams.append(refused)
+        assert refused.response.status_code == 429
+        refused.response.read()
+        assert_v1(refused.response, 429, "RATE_LIMIT_EXCEEDED")
+        assert int(refused.response.headers["retry-after"]) >= 1
+        streams.append(Stream(another_account))
+        assert streams[-1].next()["event"] == "ready", "others have theirs"
+        streams[0].close()
+
+        def is_let_in() -> bool:
+            streams.append(Stream(account))
+            return streams[-1].response.status_code == 200
+
+        eventually(is_let_in, seconds=5, what="room for one more")
+    finally:
+        for stream in streams:
+            stream.close()
+
+
+def test_a_stream_ends_with_its_key(server, account) -> None:
+    key = server.command("key", "create", "--name", "stream", "--project", account.id)
+    stream = Stream(account, Authorization=f"Bearer {key}")
+    assert stream.next()["event"] == "ready"
+    other = Stream(account)
+    assert other.next()["event"] == "ready"
+    [row] = [line for line in server.command("key", "list").splitlines() if account.id in line and line.endswith("stream")]
+    server.command("key", "revoke", row.split()[0])
+    assert not any(stream._lines), "it is over before its first heartbeat"
+    stream.close()
+    assert next(line for line in other._lines if line) == ": heartbeat", "another key's goes on"
+    other.close()
+
+
 OUTBOUND = {
     "message.sent": ["message.sent", "message.delivered"],
     "message.delivered": ["message.sent", "message.delivered"],

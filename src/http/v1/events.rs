@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use utoipa::IntoParams;
 
 use crate::app::App;
-use crate::error::{Error, Place, Result};
+use crate::error::{Code, Error, Place, Result};
 use crate::http::answer::{Errors, StreamEvent};
 use crate::http::extract::{Caller, Query};
 use crate::id::{EventId, ListenerId};
@@ -29,6 +29,8 @@ mod follow;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Events that wait for a slow client, each up to 100 KB; the others wait in the database.
 const AHEAD: usize = 4;
+/// What a caller with too many streams is told to wait, in seconds: one that left may be noticed by then.
+const LATER: u64 = 5;
 
 /// What to follow.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -43,7 +45,8 @@ pub struct Wish {
 /// Follow events as they happen
 ///
 /// Server-sent events. `ready` comes first: `{"secret"}`, which signs what follows. Then one `event` for each:
-/// `{"id","headers","body"}`, to be posted as it is. A `Last-Event-ID` continues after that event.
+/// `{"id","headers","body"}`, to be posted as it is. A `Last-Event-ID` continues after that event. At most 32
+/// streams of an account are open at a time, and 1,024 of all accounts: 429. A stream ends when its key is revoked.
 #[utoipa::path(get, path = "/v1/events/stream", tag = "events",
     params(Wish, ("Last-Event-ID" = Option<String>, Header)),
     responses((status = 200, body = StreamEvent, content_type = "text/event-stream"), Errors))]
@@ -54,12 +57,13 @@ pub async fn stream(
     headers: HeaderMap,
 ) -> Result<Response> {
     let wanted = wish.events.as_deref().map(kinds).transpose()?;
+    // Its stream is woken from here on; only then it is looked what there is.
+    let seat = app.followed.seat(&caller.account).ok_or_else(too_many)?;
     let (id, fresh, now) = (ListenerId::new(&app.ids), Secret::new(&app.ids), app.clock.now());
     let begin = move |tx: &mut crate::db::Tx<'_>| listeners::begin(tx, &id, &caller.account, &fresh, now);
-    // Who listens is woken from here on; only then it is looked what there is.
-    let woken = app.followed.accounts();
     let listener = app.db.write(begin).await?;
-    let follower = Follower::begin(app.clone(), listener, wanted, last_event(&headers), woken).await?;
+    let follower =
+        Follower::begin(app.clone(), listener, caller.key, wanted, last_event(&headers), seat).await?;
     let (frames, ahead) = mpsc::channel(AHEAD);
     app.tasks.spawn(follower.run(frames));
     let frames = futures_util::stream::unfold(ahead, async |mut ahead: mpsc::Receiver<sse::Event>| {
@@ -68,6 +72,14 @@ pub async fn stream(
     });
     let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
     Ok(Sse::new(frames).keep_alive(heartbeat).into_response())
+}
+
+fn too_many() -> Error {
+    Error::Later {
+        code: Code::RateLimitExceeded,
+        message: format!("Too many streams of events are open; try again in {LATER} s"),
+        seconds: LATER,
+    }
 }
 
 fn kinds(list: &str) -> Result<Vec<Kind>> {

@@ -1,25 +1,24 @@
 //! One stream of events: looks what was stored since, renders and signs it, and hands it to the connection. It
-//! ends with its client or with the server, and holds a few events at a time however many wait.
+//! ends with its client, its key or the server, and holds a few events at a time however many wait.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use axum::response::sse;
 use serde_json::{Map, Value, json};
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
-use crate::app::App;
+use crate::app::{App, Seat};
 use crate::clock::Time;
 use crate::db::Tx;
-use crate::error::{Error, Result};
-use crate::id::{DeliveryId, EventId};
+use crate::error::Result;
+use crate::id::{DeliveryId, EventId, KeyId};
 use crate::jobs::deliver_webhook;
 use crate::phone::events::{self, Event, Kind};
 use crate::phone::listeners::{self, Listener};
 use crate::phone::payloads::{self, Surroundings};
-use crate::phone::{media, messages};
+use crate::phone::{keys, media, messages};
 use crate::signature;
 
 /// Events read at a time.
@@ -28,7 +27,7 @@ const PAGE: i64 = 50;
 const OVERLAP: Duration = Duration::from_secs(3);
 /// Events remembered against telling one twice.
 const REMEMBERED: usize = 10_000;
-/// The stream's row is renewed this often.
+/// The stream's row is renewed, and its key looked at, this often.
 const RENEWED: Duration = Duration::from_secs(10);
 /// A client that takes nothing for so many renewals is gone.
 const PATIENCE: usize = 6;
@@ -41,14 +40,16 @@ const HISTORY: i64 = 10;
 /// What calls a program in place of the server, as the server would.
 const USER_AGENT: &str = "AgentPhone-Webhooks/1";
 
-/// The stream is over: the client has left, or the server stops.
+/// The stream is over: the client has left, its key was revoked, or the server stops.
 struct Over;
 
 pub struct Follower {
     app: App,
     listener: Listener,
+    /// What opened the stream, and may be revoked while it is open.
+    key: KeyId,
     wanted: Option<Vec<Kind>>,
-    woken: broadcast::Receiver<String>,
+    seat: Seat,
     /// Everything up to here is done with.
     cursor: EventId,
     /// What was seen after `cursor`, and when it happened.
@@ -71,9 +72,10 @@ impl Follower {
     pub async fn begin(
         app: App,
         listener: Listener,
+        key: KeyId,
         wanted: Option<Vec<Kind>>,
         last: Option<EventId>,
-        woken: broadcast::Receiver<String>,
+        seat: Seat,
     ) -> Result<Self> {
         let account = listener.account.clone();
         let last = last.unwrap_or_else(|| EventId::from_text("evt_z"));
@@ -83,7 +85,7 @@ impl Follower {
         let seen = before.into_iter().map(|event| (event.id, event.at)).collect();
         let renewed = app.clock.now();
         let pending = VecDeque::new();
-        Ok(Self { app, listener, wanted, woken, cursor, seen, pending, more: true, renewed })
+        Ok(Self { app, listener, key, wanted, seat, cursor, seen, pending, more: true, renewed })
     }
 
     pub async fn run(mut self, frames: mpsc::Sender<sse::Event>) {
@@ -113,7 +115,9 @@ impl Follower {
     /// Looks once and tells what there is.
     async fn round(&mut self, frames: &mpsc::Sender<sse::Event>) -> Result<Result<(), Over>> {
         self.more = false;
-        self.renew().await?;
+        if self.renew().await?.is_err() {
+            return Ok(Err(Over));
+        }
         if self.pending.is_empty() {
             self.look().await?;
         }
@@ -224,6 +228,8 @@ impl Follower {
     async fn push(&mut self, frames: &mpsc::Sender<sse::Event>, frame: sse::Event) -> Result<(), Over> {
         let stop = self.app.stop.clone();
         for _ in 0..PATIENCE {
+            // A client that takes little at a time keeps a round going for long; a database that is away ends nothing.
+            self.renew().await.unwrap_or(Ok(()))?;
             let room = tokio::select! {
                 room = tokio::time::timeout(RENEWED, frames.reserve()) => room,
                 () = stop.cancelled() => return Err(Over),
@@ -234,23 +240,28 @@ impl Follower {
                     return Ok(());
                 }
                 Ok(Err(_)) => return Err(Over),
-                Err(_) => {
-                    let _ = self.renew().await;
-                }
+                Err(_) => {}
             }
         }
         Err(Over)
     }
 
-    async fn renew(&mut self) -> Result<(), Error> {
+    /// Keeps the row up now and then, for as long as the key is in use.
+    async fn renew(&mut self) -> Result<Result<(), Over>> {
         let now = self.app.clock.now();
         if now < self.renewed + RENEWED {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        let listener = self.listener.clone();
-        self.app.db.write(move |tx| listeners::keep(tx, &listener, now)).await?;
+        let (listener, key) = (self.listener.clone(), self.key.clone());
+        let unit = move |tx: &mut Tx<'_>| {
+            if !keys::is_in_use(tx, &key)? {
+                return Ok(Err(Over));
+            }
+            listeners::keep(tx, &listener, now).map(Ok)
+        };
+        let kept = self.app.db.write(unit).await?;
         self.renewed = now;
-        Ok(())
+        Ok(kept)
     }
 
     /// Returns when it is time to look again.
@@ -259,7 +270,7 @@ impl Follower {
         let poll = if self.pending.is_empty() { POLL } else { MEDIA_POLL };
         let woken = async {
             loop {
-                match self.woken.recv().await {
+                match self.seat.woken.recv().await {
                     Ok(woken) if woken == account => return,
                     Ok(_) => {}
                     Err(RecvError::Lagged(_)) => return,
