@@ -92,7 +92,12 @@ fn exception(path: &Path, to: &str, rest: &str) -> Result<(), &'static str> {
         ("app", "phone") if !rest.starts_with("lines::Lines") => {
             Err("the app holds the lines and no other noun")
         }
-        ("app", "queue") if !["Limits", "Room", "Slot"].iter().any(|held| rest.starts_with(held)) => {
+        ("app", "queue")
+            if !rest
+                .trim_matches(['{', '}', ';'])
+                .split(", ")
+                .all(|held| ["Limits", "Room", "Slot"].contains(&held)) =>
+        {
             Err("the app holds how much room there is and nothing else")
         }
         _ => Ok(()),
