@@ -96,7 +96,6 @@ impl Worker {
                 refuse(units, &lost);
             }
             Err(_) => {
-                self.forget_if_broken();
                 for unit in units {
                     self.alone(unit);
                 }
@@ -119,7 +118,6 @@ impl Worker {
         if matches!(outcome, Err(Error::Storage(Storage::OutcomeUnknown(_)))) {
             self.await_end();
         }
-        self.forget_if_broken();
         let [unit] = units;
         match outcome.map(|mut done| done.pop()) {
             Ok(done) => {
@@ -164,14 +162,9 @@ impl Worker {
                 // To find out that the server does not answer can take long.
                 None => left = left.saturating_sub(END_LOOKS / 4),
             }
-            self.forget_if_broken();
             thread::sleep(END_PAUSE);
         }
         tracing::warn!("a connection of the database's whose commit got no answer has not ended yet");
-    }
-
-    fn forget_if_broken(&mut self) {
-        self.session.take_if(|session| session.get_mut().is_closed());
     }
 }
 

@@ -96,8 +96,9 @@ impl Outcome<'_> {
 }
 
 /// A reply is kept once there is one, whatever later attempts say, and so is a success: two attempts may be under way at
-/// once where one process was taken for dead, and a failure of one does not undo what the other achieved. A delivery without a payload lost it while the
-/// attempt was under way, because its message was erased: what came back is not kept either.
+/// once where one process was taken for dead, and a failure of one does not undo what the other achieved. A delivery
+/// without a payload lost it while the attempt was under way, because its message was erased: what came back is not kept
+/// either.
 const ENDING: &str =
     "UPDATE deliveries SET
          status = CASE WHEN status = 'success' THEN status ELSE o.column2 END,
@@ -184,7 +185,7 @@ pub fn replay(
 ) -> Result<Delivery> {
     let delivery = deliveries::find(tx, account, id)?;
     tx.execute("UPDATE deliveries SET status = 'pending' WHERE id = ?1", &[id])?;
-    let key = format!("deliver/{id}");
+    let key = deliveries::job_key(id);
     let job = queue::Draft {
         lane: queue::hook_lane(&delivery.webhook_id),
         task: Task::DeliverWebhook(id.clone()),
@@ -201,10 +202,14 @@ pub fn replay(
 /// Deletes deliveries and events from before `before`, some hundred at a time; whether any are left. Ids begin with
 /// their time, so the oldest are found without an index of their own.
 pub fn prune(tx: &mut Tx<'_>, before: Time) -> Result<bool> {
-    let old = "SELECT id FROM deliveries WHERE id < ?1
-                 AND (status <> 'pending' OR NOT EXISTS (SELECT 1 FROM jobs WHERE unique_key = 'deliver/' || deliveries.id))
-               ORDER BY id LIMIT 200";
-    let ids: Vec<DeliveryId> = tx.query(old, &[&DeliveryId::first_at(before)], |row| row.get(0))?;
+    let old = format!(
+        "SELECT id FROM deliveries WHERE id < ?1
+           AND (status <> 'pending'
+                OR NOT EXISTS (SELECT 1 FROM jobs WHERE unique_key = '{}' || deliveries.id))
+         ORDER BY id LIMIT 200",
+        deliveries::JOB_KEY
+    );
+    let ids: Vec<DeliveryId> = tx.query(&old, &[&DeliveryId::first_at(before)], |row| row.get(0))?;
     tx.execute_listed("DELETE FROM attempts WHERE delivery_id IN ({list})", &[], &ids)?;
     tx.execute_listed("DELETE FROM deliveries WHERE id IN ({list})", &[], &ids)?;
     let events = tx.execute_counted(

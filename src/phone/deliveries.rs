@@ -199,6 +199,14 @@ pub fn of_message(tx: &mut Tx<'_>, message: &MessageId) -> Result<Vec<Delivery>>
     tx.query(&sql, &[message], read)
 }
 
+/// What the unique keys of deliveries' jobs begin with; the delivery's id follows.
+pub const JOB_KEY: &str = "deliver/";
+
+/// The unique key of a delivery's job.
+pub fn job_key(id: &DeliveryId) -> String {
+    format!("{JOB_KEY}{id}")
+}
+
 /// Every attempt of a delivery, in order.
 pub fn attempts(tx: &mut Tx<'_>, delivery: &DeliveryId) -> Result<Vec<Attempt>> {
     tx.query(

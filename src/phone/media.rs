@@ -4,7 +4,8 @@
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::{AccountId, Ids, MediaId, MessageId};
+use crate::id::{AccountId, DeliveryId, Ids, MediaId, MessageId};
+use crate::phone::deliveries;
 use crate::queue::{self, Task};
 
 #[derive(Clone, Debug)]
@@ -114,13 +115,13 @@ pub fn failed(tx: &mut Tx<'_>, now: Time, media: &Media) -> Result<()> {
 
 /// Lets the first attempts of the message's deliveries begin at once.
 pub fn release(tx: &mut Tx<'_>, now: Time, message: &MessageId) -> Result<()> {
-    let deliveries: Vec<String> = tx.query(
+    let waiting: Vec<DeliveryId> = tx.query(
         "SELECT id FROM deliveries WHERE message_id = ?1 AND attempt_count = 0",
         &[message],
         |row| row.get(0),
     )?;
-    for delivery in deliveries {
-        queue::bring_forward(tx, &format!("deliver/{delivery}"), now)?;
+    for delivery in waiting {
+        queue::bring_forward(tx, &deliveries::job_key(&delivery), now)?;
     }
     Ok(())
 }

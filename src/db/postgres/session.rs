@@ -118,10 +118,6 @@ impl Session {
         }
     }
 
-    pub fn is_closed(&self) -> bool {
-        self.client.is_closed()
-    }
-
     /// Whether the server has ended the connection meanwhile, which nobody notices who does not look.
     pub fn has_ended(&mut self) -> bool {
         let Self { runtime, link, .. } = self;
@@ -136,7 +132,7 @@ impl Session {
             turn.waker().wake_by_ref();
             Poll::Pending
         }));
-        self.is_closed()
+        self.client.is_closed()
     }
 
     /// Has a statement run whose outcome nobody asks for.

@@ -208,7 +208,7 @@ impl Emitter {
         let jobs = self.deliveries.iter().zip(places).map(|(due, seq)| queue::Draft {
             lane: queue::hook_lane(&due.webhook),
             task: Task::DeliverWebhook(due.id.clone()),
-            unique_key: Some(format!("deliver/{}", due.id)),
+            unique_key: Some(deliveries::job_key(&due.id)),
             order: Some(Order { key: format!("{}/{}", due.webhook, conversation(due)), seq }),
             run_at: due.wait_until.unwrap_or(now),
             origin: None,
